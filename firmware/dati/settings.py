@@ -1,0 +1,158 @@
+"""Every tunable of the device, in one table, and the profiles that bound them.
+
+To change a default or a range, change its row. Values come as a dict (from a JSON file on the host and the device),
+are checked here, and are read by the detectors once, when they are made.
+"""
+
+# name, unit, default, lowest, highest, what it does. A switch has the unit "switch" and no range.
+TUNABLES = (
+    ("rate_hz", "Hz", 50, 25, 200, "samples a second the accelerometer is asked for"),
+    ("worn_up_axis", "axis", 2, -3, 3, "axis that points up as worn until zeroed: 1 x, 2 y, 3 z; minus: downwards"),
+    ("verticality_enabled", "switch", True, None, None, "detect loss of verticality"),
+    # TWIG: 0 to 90 degrees, default 45. DIN practice: 30 to 45 (baunetzwissen.de, PNA alarm types).
+    ("verticality_threshold_deg", "deg", 45, 20, 90, "lean from the worn vertical beyond which verticality is lost"),
+    ("verticality_delay_ms", "ms", 20000, 1000, 60000, "how long it must stay lost"),
+    ("verticality_return_deg", "deg", 10, 2, 30, "how far below the threshold counts as upright again"),
+    # TWIG Protector: "normal status delay" 1 to 5 s.
+    ("verticality_return_ms", "ms", 2000, 1000, 5000, "how long upright before verticality is regained"),
+    ("verticality_needs_immobility", "switch", False, None, None, "count lost verticality only while motionless"),
+    ("immobility_enabled", "switch", True, None, None, "detect immobility"),
+    # TWIG: 20 to 999 mG, default 100.
+    ("immobility_sensitivity_mg", "mg", 100, 20, 999, "worker motion above this, over steady vibration, is life"),
+    ("immobility_delay_ms", "ms", 60000, 10000, 1800000, "how long motionless"),
+    ("immobility_return_ms", "ms", 2000, 1000, 5000, "how long moving before immobility ends"),
+    ("fall_enabled", "switch", True, None, None, "detect falls"),
+    ("fall_impact_mg", "mg", 2000, 1500, 6000, "peak acceleration that makes a moment worth judging as a fall"),
+    ("fall_tilt_deg", "deg", 45, 20, 90, "change of posture across the impact that makes it a fall"),
+    ("flight_enabled", "switch", False, None, None, "detect violent motion that goes on (flight, struggle)"),
+    ("flight_level_mg", "mg", 400, 200, 2000, "motion that is violent"),
+    ("flight_delay_ms", "ms", 8000, 3000, 60000, "how long violent"),
+    ("pre_alarm_ms", "ms", 15000, 0, 45000, "how long the worker can cancel before an involuntary alarm leaves"),
+    ("recovery_cancels", "switch", False, None, None, "motion or uprightness regained cancels its own pre-alarm"),
+    ("sos_hold_ms", "ms", 1500, 0, 60000, "how long the SOS button is held for a voluntary alarm"),
+    ("tear_off_enabled", "switch", True, None, None, "the tear-off cord raises an alarm"),
+    ("tear_off_delay_ms", "ms", 200, 0, 90000, "how long the cord must be out: a contact bounces"),
+    ("dead_man_enabled", "switch", False, None, None, "the worker must give a sign of life at an interval"),
+    ("dead_man_interval_ms", "ms", 840000, 30000, 3600000, "longest time without a sign of life"),
+    ("technical_delay_ms", "ms", 60000, 1000, 3600000, "how long the sensor may be silent before a technical alarm"),
+)
+
+# A profile: values over the defaults, the profile it adds to, and caps: names whose sum may not exceed a value.
+# din-0825-11 follows the longest trigger times (pre-alarm included) that DGUV Information 212-139, annex 2, table 5
+# publishes for DIN VDE V 0825-11; critical follows its section 7, for critical hazards. No conformity is claimed.
+PROFILES = (
+    ("default", None, (), ()),
+    (
+        "din-0825-11",
+        "default",
+        (),
+        (
+            (("pre_alarm_ms",), 45000),
+            (("sos_hold_ms",), 60000),
+            (("verticality_delay_ms", "pre_alarm_ms"), 90000),
+            (("immobility_delay_ms", "pre_alarm_ms"), 90000),
+            (("tear_off_delay_ms",), 90000),
+            (("flight_delay_ms",), 10000),
+            (("dead_man_interval_ms", "pre_alarm_ms"), 900000),
+            (("technical_delay_ms",), 1800000),
+        ),
+    ),
+    ("critical", "din-0825-11", (("sos_hold_ms", 1000),), ((("sos_hold_ms",), 2000),)),
+)
+
+# A cap binds only a detector that is on; names not listed here are always on.
+_SWITCH_OF = {
+    "verticality_delay_ms": "verticality_enabled",
+    "immobility_delay_ms": "immobility_enabled",
+    "tear_off_delay_ms": "tear_off_enabled",
+    "flight_delay_ms": "flight_enabled",
+    "dead_man_interval_ms": "dead_man_enabled",
+}
+
+
+class SettingsError(ValueError):
+    """A value is refused; the message names it, what it was, and what is permitted."""
+
+
+def _profile(name):
+    for profile in PROFILES:
+        if profile[0] == name:
+            return profile
+    known = ", ".join([profile[0] for profile in PROFILES])
+    raise SettingsError("profile = %r: unknown; permitted: %s" % (name, known))
+
+
+class Settings:
+    """The checked value of every tunable, as an attribute of its name, and the `profile` they were checked against.
+
+    `values` maps names to values; what it leaves out keeps the profile's value or the default. Raises SettingsError
+    for an unknown name, a wrong type, a value out of range, a contradiction, or a profile's cap exceeded.
+    """
+
+    def __init__(self, values=None):
+        values = dict(values or {})
+        self.profile = values.pop("profile", "default")
+        chain = []
+        name = self.profile
+        while name is not None:
+            profile = _profile(name)
+            chain.insert(0, profile)
+            name = profile[1]
+        merged = {row[0]: row[2] for row in TUNABLES}
+        for profile in chain:
+            merged.update(dict(profile[2]))
+        for name in values:
+            if name not in merged:
+                raise SettingsError("%s: unknown setting; `dati settings` lists them" % name)
+        merged.update(values)
+        for row in TUNABLES:
+            _check(row, merged[row[0]])
+            setattr(self, row[0], merged[row[0]])
+        self._check_together()
+        for profile in chain:
+            for names, highest in profile[3]:
+                self._check_cap(profile[0], names, highest)
+
+    def as_dict(self):
+        """All values by name, in the order of the table, the profile first."""
+        values = {"profile": self.profile}
+        for row in TUNABLES:
+            values[row[0]] = getattr(self, row[0])
+        return values
+
+    def _check_together(self):
+        if self.worn_up_axis == 0:
+            raise SettingsError("worn_up_axis = 0: permitted: -3, -2, -1, 1, 2, 3")
+        if self.verticality_return_deg >= self.verticality_threshold_deg:
+            raise SettingsError(
+                "verticality_return_deg = %d: must be below verticality_threshold_deg = %d"
+                % (self.verticality_return_deg, self.verticality_threshold_deg)
+            )
+        if self.verticality_needs_immobility and not self.verticality_enabled:
+            raise SettingsError(
+                "verticality_needs_immobility = true: contradicts verticality_enabled = false; permitted: false"
+            )
+
+    def _check_cap(self, profile, names, highest):
+        switch = _SWITCH_OF.get(names[0])
+        if switch is not None and not getattr(self, switch):
+            return
+        total = 0
+        for name in names:
+            total += getattr(self, name)
+        if total > highest:
+            raise SettingsError(
+                "%s = %d ms: profile %s permits at most %d ms" % (" + ".join(names), total, profile, highest)
+            )
+
+
+def _check(row, value):
+    name, unit, _, lowest, highest, _ = row
+    if unit == "switch":
+        if value is not True and value is not False:
+            raise SettingsError("%s = %r: must be true or false" % (name, value))
+        return
+    if type(value) is not int:
+        raise SettingsError("%s = %r: must be a whole number from %d to %d %s" % (name, value, lowest, highest, unit))
+    if value < lowest or value > highest:
+        raise SettingsError("%s = %d: permitted: %d to %d %s" % (name, value, lowest, highest, unit))
