@@ -70,7 +70,7 @@ class CorpusWriter:
     """Writes a corpus; use it as a context manager.
 
     The rows go to a temporary file beside `path`, renamed to `path` when the block ends well and removed when
-    it does not: `path` is either the whole corpus or what it was before. A corpus of no recordings is refused.
+    it does not: `path` is either the whole corpus or what it was before. An empty corpus is refused.
     Raises `UserError` where the file cannot be written.
     """
 

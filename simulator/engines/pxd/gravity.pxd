@@ -1,0 +1,41 @@
+# Types for the compiled engine; the source stays firmware/dati/gravity.py. All ints are 32 bits: every value of the
+# firmware fits 31 (a test proves it), so C arithmetic gives the same results.
+cimport cython
+
+@cython.locals(root=int, better=int)
+cpdef int isqrt(int n)
+
+@cython.final
+cdef class Direction:
+    cdef public int x_q14, y_q14, z_q14
+    cdef public int along, length
+
+    @cython.locals(largest=int, length_q4=int, half=int)
+    cpdef bint point(self, int x, int y, int z)
+
+    @cython.locals(largest=int)
+    cpdef void lean(self, int x, int y, int z) noexcept
+
+    cpdef bint beyond(self, int cos_q14) noexcept
+
+@cython.final
+cdef class Gravity:
+    cdef public int x_mg, y_mg, z_mg
+    cdef int _x_q3, _y_q3, _z_q3
+    cdef bint _started
+
+    cpdef void step(self, int x_mg, int y_mg, int z_mg) noexcept
+
+@cython.final
+cdef class Motion:
+    cdef public int beat_slots, level_mg, floor_mg
+    cdef public bint judged
+    cdef int _slots_left, _largest, _last_x_mg, _last_y_mg, _last_z_mg
+    cdef bint _paired
+    cdef int _floor_beats, _next
+    cdef short[::1] _levels_mg
+
+    cpdef int worker_mg(self) noexcept
+
+    @cython.locals(x=int, y=int, z=int, squared=int, floor_mg=int, i=int)
+    cpdef bint step(self, int x_mg, int y_mg, int z_mg, Gravity gravity, bint judge)
