@@ -135,9 +135,10 @@ class Device:
     def _pass(self, count):
         """Move time on by `count` samples, exactly: no rounding adds up."""
         self._in_second += count
-        while self._in_second >= self._rate_hz:
-            self._in_second -= self._rate_hz
-            self._second_ms = ticks_add(self._second_ms, 1000)
+        if self._in_second >= self._rate_hz:
+            # At most one hour at a time, see _samples_until_due: 3.6 million ms.
+            self._second_ms = ticks_add(self._second_ms, self._in_second // self._rate_hz * 1000)
+            self._in_second %= self._rate_hz
         self.now_ms = ticks_add(self._second_ms, self._in_second * 1000 // self._rate_hz)
 
     def _samples_until_due(self):

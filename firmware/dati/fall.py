@@ -2,6 +2,7 @@
 
 from array import array
 
+from .events import FALL
 from .gravity import COS_Q14, Direction
 
 # Offsets from the impact, in ms, at which posture is read: before it starts to change, and after the body has
@@ -20,10 +21,9 @@ class Fall:
     Costs a few comparisons a slot; the judgement itself runs once per impact.
     """
 
-    RING_SLOTS = 128  # posture of the last 10 s or more
-
     def __init__(self, settings, slots):
         """`slots` converts ms into slots."""
+        self.cause = FALL
         self.active = False
         self.pending_slots = 0  # since the impact being judged; 0: none
         self.peak = 0  # of the impact being judged, (mg/2)**2
@@ -35,9 +35,10 @@ class Fall:
         self._after_to = slots(_AFTER_TO_MS)
         self._impact = (settings.fall_impact_mg >> 1) * (settings.fall_impact_mg >> 1)
         self._tilt_cos_q14 = COS_Q14[settings.fall_tilt_deg]
-        self._x_mg = array("h", [0] * self.RING_SLOTS)
-        self._y_mg = array("h", [0] * self.RING_SLOTS)
-        self._z_mg = array("h", [0] * self.RING_SLOTS)
+        self._ring_slots = 128  # more than 10 s at any rate: the longest chain of impacts, and the postures around it
+        self._x_mg = array("h", [0] * self._ring_slots)
+        self._y_mg = array("h", [0] * self._ring_slots)
+        self._z_mg = array("h", [0] * self._ring_slots)
         self._next = 0
         self._filled = 0
         self._first_age = 0  # slots since the first impact of a chain
@@ -58,9 +59,9 @@ class Fall:
         self._y_mg[self._next] = y_mg
         self._z_mg[self._next] = z_mg
         self._next += 1
-        if self._next == self.RING_SLOTS:
+        if self._next == self._ring_slots:
             self._next = 0
-        if self._filled < self.RING_SLOTS:
+        if self._filled < self._ring_slots:
             self._filled += 1
         if self.active:
             self._held_slots -= 1
@@ -105,7 +106,7 @@ class Fall:
         at = self._next - from_age
         for _ in range(to_age - from_age):
             if at < 0:
-                at += self.RING_SLOTS
+                at += self._ring_slots
             self._sum_x += self._x_mg[at]
             self._sum_y += self._y_mg[at]
             self._sum_z += self._z_mg[at]

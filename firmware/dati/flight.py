@@ -1,10 +1,13 @@
 """Flight: violent motion that goes on, as of a worker who runs away or struggles."""
 
+from .events import FLIGHT
+
 
 class Flight:
     """Active after the delay of nothing but violent beats, until the first calm one."""
 
     def __init__(self, settings, delay_beats):
+        self.cause = FLIGHT
         self.active = False
         self.violent_beats = 0
         self._level_mg = settings.flight_level_mg

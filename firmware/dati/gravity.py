@@ -1,7 +1,7 @@
 """What the detectors share: which way is up, how far it leans, and how much the worker moves. Integers throughout.
 
-Samples are gathered into *slots* of about 100 ms (see `bank`); everything here and in the detectors runs once a slot,
-about ten times a second, so the cost per sample stays small on an interpreter.
+Samples are gathered into *slots* of about 160 ms (see `bank`); everything here and in the detectors runs once a slot,
+about six times a second, so the cost per sample stays small on an interpreter.
 """
 
 from array import array
@@ -18,10 +18,13 @@ COS_Q14 = (
 
 
 def isqrt(n):
-    """Whole square root of 0 .. 2**30 - 1 by Newton's method: at most 18 divisions, about 5 near 2**28."""
-    if n < 2:
-        return n
-    root = 32768
+    """Whole square root of 0 .. 2**30 - 1, by Newton's method from the tangent at 2**28.
+
+    That start is never below the root, so the steps only come down; it is 2 divisions for gravity at rest, at most 15.
+    """
+    if n == 0:
+        return 0
+    root = 8193 + (n >> 15)
     better = (root + n // root) >> 1
     while better < root:
         root = better
@@ -86,58 +89,57 @@ class Direction:
 class Gravity:
     """Gravity as the sensor reads it (up is positive), in mg: slot means through a first-order low-pass.
 
-    The time constant is 8 slots, 0.8 s: shorter and a step tilts it, longer and a change of posture is seen late.
+    The time constant is 4 slots, 0.64 s: shorter and a step tilts it, longer and a change of posture is seen late.
     """
 
     def __init__(self):
         self.x_mg = 0
         self.y_mg = 0
         self.z_mg = 0
-        self._x_q3 = 0
-        self._y_q3 = 0
-        self._z_q3 = 0
+        self._x_q2 = 0
+        self._y_q2 = 0
+        self._z_q2 = 0
         self._started = False
 
     def step(self, x_mg, y_mg, z_mg):
         """Take the mean of one slot, int16 each."""
         if self._started:
-            self._x_q3 += x_mg - (self._x_q3 >> 3)
-            self._y_q3 += y_mg - (self._y_q3 >> 3)
-            self._z_q3 += z_mg - (self._z_q3 >> 3)
+            self._x_q2 += x_mg - (self._x_q2 >> 2)
+            self._y_q2 += y_mg - (self._y_q2 >> 2)
+            self._z_q2 += z_mg - (self._z_q2 >> 2)
         else:
             self._started = True
-            self._x_q3 = x_mg << 3
-            self._y_q3 = y_mg << 3
-            self._z_q3 = z_mg << 3
-        self.x_mg = self._x_q3 >> 3
-        self.y_mg = self._y_q3 >> 3
-        self.z_mg = self._z_q3 >> 3
+            self._x_q2 = x_mg << 2
+            self._y_q2 = y_mg << 2
+            self._z_q2 = z_mg << 2
+        self.x_mg = self._x_q2 >> 2
+        self.y_mg = self._y_q2 >> 2
+        self.z_mg = self._z_q2 >> 2
 
 
 class Motion:
     """How much the worker moves, in mg, judged once a *beat* (about 1 s).
 
     A worker moves slowly and unevenly; a machine shakes fast and steadily. So the slot means are averaged in pairs
-    (200 ms: nulls at 5, 10, 15 Hz...), gravity is taken off, and the largest of the beat is the level. What is left
+    (320 ms: nulls at 3.1, 6.2, 9.4 Hz...), gravity is taken off, and the largest of the beat is the level. What is left
     of steady vibration shows as a level that never falls: the lowest of the last 8 beats is its floor, and only what
     rises above the floor is the worker's. Limit: vibration that the sensor folds to below 3 Hz and that swells
     and fades by more than the sensitivity within 8 s reads as motion.
     """
 
-    BEAT_SLOTS = 10
-    FLOOR_BEATS = 8
-
     def __init__(self):
+        self.beat_slots = 6
         self.level_mg = 0  # of the last beat
         self.floor_mg = 0
         self.judged = False  # whether the last beat had a slot that could be judged
-        self._slots_left = self.BEAT_SLOTS
+        self._slots_left = self.beat_slots
         self._largest = -1  # squared deviation, mg**2; -1: nothing judged yet in this beat
         self._last_x_mg = 0
         self._last_y_mg = 0
         self._last_z_mg = 0
         self._paired = False
-        self._levels_mg = array("h", [0] * self.FLOOR_BEATS)
+        self._floor_beats = 8
+        self._levels_mg = array("h", [0] * self._floor_beats)
         self._next = 0
 
     def worker_mg(self):
@@ -167,17 +169,17 @@ class Motion:
         self._slots_left -= 1
         if self._slots_left > 0:
             return False
-        self._slots_left = self.BEAT_SLOTS
+        self._slots_left = self.beat_slots
         self.judged = self._largest >= 0
         if self.judged:
             self.level_mg = isqrt(self._largest)
             self._largest = -1
             self._levels_mg[self._next] = self.level_mg
             self._next += 1
-            if self._next == self.FLOOR_BEATS:
+            if self._next == self._floor_beats:
                 self._next = 0
             floor_mg = self.level_mg
-            for i in range(self.FLOOR_BEATS):
+            for i in range(self._floor_beats):
                 if self._levels_mg[i] < floor_mg:
                     floor_mg = self._levels_mg[i]
             self.floor_mg = floor_mg

@@ -1,10 +1,13 @@
 """Immobility: no motion of the worker for the delay."""
 
+from .events import IMMOBILITY
+
 
 class Immobility:
     """Active after the delay without a moving beat, until the worker has moved for the return time."""
 
     def __init__(self, delay_beats, return_beats):
+        self.cause = IMMOBILITY
         self.active = False
         self.still_beats = 0
         self.moving_beats = 0

@@ -1,5 +1,6 @@
 """Loss of verticality: gravity leans away from the worn vertical, and stays there."""
 
+from .events import VERTICALITY
 from .gravity import COS_Q14
 
 
@@ -12,6 +13,7 @@ class Verticality:
     """
 
     def __init__(self, settings, delay_slots, return_slots):
+        self.cause = VERTICALITY
         self.active = False
         self.lost_slots = 0
         self.back_slots = 0

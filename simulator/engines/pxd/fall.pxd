@@ -4,6 +4,7 @@ from .gravity cimport Direction
 
 @cython.final
 cdef class Fall:
+    cdef public int cause
     cdef public bint active
     cdef public int pending_slots, peak
     cdef int _held_slots, _hold_slots, _before_from, _before_to, _after_from, _after_to
@@ -13,8 +14,8 @@ cdef class Fall:
     cdef int _sum_x, _sum_y, _sum_z
 
     cpdef void rearm(self) noexcept
-    cpdef void step(self, int x_mg, int y_mg, int z_mg, int peak) except *
-    cpdef bint _posture_changed(self)
+    cpdef void step(self, int x_mg, int y_mg, int z_mg, int peak) noexcept
+    cpdef bint _posture_changed(self) noexcept
 
     @cython.locals(at=int, count=int, _=int)
-    cpdef void _mean(self, int from_age, int to_age) except *
+    cpdef void _mean(self, int from_age, int to_age) noexcept

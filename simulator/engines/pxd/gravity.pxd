@@ -3,7 +3,7 @@
 cimport cython
 
 @cython.locals(root=int, better=int)
-cpdef int isqrt(int n)
+cpdef int isqrt(int n) noexcept
 
 @cython.final
 cdef class Direction:
@@ -11,7 +11,7 @@ cdef class Direction:
     cdef public int along, length
 
     @cython.locals(largest=int, length_q4=int, half=int)
-    cpdef bint point(self, int x, int y, int z)
+    cpdef bint point(self, int x, int y, int z) noexcept
 
     @cython.locals(largest=int)
     cpdef void lean(self, int x, int y, int z) noexcept
@@ -21,7 +21,7 @@ cdef class Direction:
 @cython.final
 cdef class Gravity:
     cdef public int x_mg, y_mg, z_mg
-    cdef int _x_q3, _y_q3, _z_q3
+    cdef int _x_q2, _y_q2, _z_q2
     cdef bint _started
 
     cpdef void step(self, int x_mg, int y_mg, int z_mg) noexcept
@@ -38,4 +38,4 @@ cdef class Motion:
     cpdef int worker_mg(self) noexcept
 
     @cython.locals(x=int, y=int, z=int, squared=int, floor_mg=int, i=int)
-    cpdef bint step(self, int x_mg, int y_mg, int z_mg, Gravity gravity, bint judge)
+    cpdef bint step(self, int x_mg, int y_mg, int z_mg, Gravity gravity, bint judge) noexcept

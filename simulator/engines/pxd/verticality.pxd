@@ -4,6 +4,7 @@ from .gravity cimport Direction
 
 @cython.final
 cdef class Verticality:
+    cdef public int cause
     cdef public bint active
     cdef public int lost_slots, back_slots
     cdef int _delay_slots, _return_slots, _lost_cos_q14, _back_cos_q14
