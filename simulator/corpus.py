@@ -95,6 +95,8 @@ class CorpusWriter:
                 self._temporary,
                 schema,
                 compression="zstd",
+                # zstd stores noisy samples as they are, and would not notice them change.
+                write_page_checksum=True,
                 use_dictionary=[*TEXT_COLUMNS, "settings"],
                 # Neighbouring samples are close: their differences pack about twice as tight as themselves.
                 column_encoding={f"{axis}.list.element": "DELTA_BINARY_PACKED" for axis in AXES},
@@ -287,7 +289,7 @@ def _row_groups(path: str | Path, columns: list[str]) -> Iterator[pa.Table]:
     if not path.exists():
         raise UserError(f"{path}: no such file; check the path, or make a corpus with `dati import`")
     try:
-        file = pq.ParquetFile(path)
+        file = pq.ParquetFile(path, page_checksum_verification=True)
     except PermissionError as error:
         raise UserError(f"{path}: may not be read; check the permissions of the file") from error
     except (OSError, pa.ArrowException) as error:
