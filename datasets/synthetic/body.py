@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Self
 
 import numpy as np
@@ -97,20 +98,19 @@ class Body:
             "up": tuple(int(v) for v in up),
             "onset_ms": self.onset_ms,
             "impact_ms": self.impact_ms,
-            "inputs": tuple(self.inputs),
+            "inputs": tuple(sorted(self.inputs, key=lambda given: given.t_ms)),
         } | fields
         samples = np.rint(truth).astype(np.int16)
-        real = Recording(id=id, samples=samples, rate_hz=RATE_HZ, range_mg=FRONT_END_MG, **given)  # type: ignore[arg-type]
+        real = Recording(id, samples=samples, rate_hz=RATE_HZ, range_mg=FRONT_END_MG, **given)  # type: ignore[arg-type]
         noise_mg_rms = NOISE_MG_PER_ROOT_HZ * float(np.sqrt(rate_hz / 2))
         sensor = SensorModel(rate_hz, range_mg, lsb_mg=4, noise_mg_rms=noise_mg_rms, seed=self.seed)
-        sensed = sensor.apply(real)
-        return Recording(id=id, samples=sensed, rate_hz=rate_hz, range_mg=range_mg, **given)  # type: ignore[arg-type]
+        return replace(real, samples=sensor.apply(real), rate_hz=rate_hz, range_mg=range_mg)
 
-    def does(self, what: str, value: int = 0) -> Self:
-        """Something is done to the device now: a key of `INPUTS`."""
+    def does(self, what: str, value: int = 0, in_s: float = 0) -> Self:
+        """Something is done to the device, `in_s` from now: a key of `INPUTS`."""
         if what not in INPUTS:
             raise ValueError(f"{what}: unknown input; known: {', '.join(INPUTS)}")
-        self.inputs.append(Input(self.t_ms, what, value))
+        self.inputs.append(Input(self.t_ms + round(1000 * in_s), what, value))
         return self
 
     # --- around the wearer ---
@@ -153,7 +153,7 @@ class Body:
         return smooth(np.minimum(i, n - 1 - i) / min(fade_s * RATE_HZ, n / 2))
 
     def _noise(self, duration_s: float, rms_mg: float, low_hz: float, high_hz: float) -> Array:
-        """Irregular motion (n, 3) in a band, `rms_mg` per axis; none where the piece is shorter than a cycle."""
+        """Irregular motion (n, 3) in a band, `rms_mg` per axis; none if the piece is shorter than a cycle."""
         n = self._count(duration_s)
         spectrum = np.fft.rfft(self._rng.normal(size=(n, 3)), axis=0)
         hz = np.fft.rfftfreq(n, 1 / RATE_HZ)

@@ -79,6 +79,19 @@ class Wearer(Body):
         """Lean so far and stay so: the next piece goes on from there."""
         return self._turn(leaning(toward, tilt_deg), duration_s)
 
+    def work_leaning(self, duration_s: float, tilt_deg: float = 25) -> Self:
+        """Work leaning forward, give or take 4 deg."""
+        wander = self._rng.uniform
+        return self._work(duration_s, 40, lambda: leaning("forward", tilt_deg + wander(-4, 4)), (3, 6))
+
+    def sway(self, tilt_deg: float, by_deg: float, duration_s: float) -> Self:
+        """Sway about a forward lean, every 3 to 4 s once `by_deg` above and once below it."""
+        end = self.t_ms + 1000 * duration_s
+        while self.t_ms < end:
+            for side in (1, -1):
+                self._turn(leaning("forward", tilt_deg + side * by_deg), self._rng.uniform(1.5, 2))
+        return self
+
     def crouch(self, hold_s: float = 4, tilt_deg: float = 25) -> Self:
         """Crouch, do something with the hands, stand up again: SisFall D15 leans 13 to 50 deg."""
         before = self._up
@@ -145,10 +158,16 @@ class Wearer(Body):
         push += self._noise(duration_s, 60, 0.05, 0.4) * (1, 0.05, 1)
         t = np.arange(len(push)) / RATE_HZ
         push[:, 1] += self._edges(len(push)) * 12 * np.sin(2 * np.pi * 27 * t)
-        for _ in range(int(duration_s / 12)):
-            bump = 0.15 * self._rng.uniform(1.5, 4) * half_sine(0.12) * 0.12 * 1000
-            bump -= bump.mean()
+        for _ in range(int(duration_s / 10)):
+            bump = np.sin(2 * np.pi * np.arange(48) / 48) * self._rng.uniform(150, 400)
             add_at(push[:, 1], int(self._rng.integers(0, len(push) - 100)), bump)
+            # A junction: braking, pulling away or turning, 1.5 to 3 m/s2 for 2 to 3.5 s, begun within 0.3 s.
+            manoeuvre = self._edges(self._count(self._rng.uniform(2, 3.5)), 0.3) * self._rng.uniform(150, 300)
+            add_at(
+                push[:, 2 * int(self._rng.integers(2))],
+                int(self._rng.integers(0, len(push) - 1400)),
+                manoeuvre,
+            )
         return self._work(duration_s, 20, lambda: leaning("backward", self._rng.uniform(5, 20)), (4, 9), push)
 
     # --- lying ---
@@ -284,7 +303,7 @@ class Wearer(Body):
         every_s: tuple[float, float],
         push: Array | None = None,
     ) -> Self:
-        """Hand work of `rms_mg`, and now and then, `every_s` apart, a shift to a new `posture()` within 1 s."""
+        """Hand work of `rms_mg`, and a shift to a new `posture()` in about 1 s, `every_s` apart."""
         left = self._count(duration_s)
         done = 0
         while left:
