@@ -157,7 +157,7 @@ def test_sitting_and_stumbling_leave_the_worker_upright() -> None:
 
 
 def test_posture_does_not_jump_between_pieces() -> None:
-    """Between the quietest pieces, and averaged over 50 ms either side, the force turns by a few degrees at most."""
+    """Averaged over 50 ms either side of a joint, the force turns by a few degrees at most."""
     wearer = Wearer(9)
     joints = []
     pieces: list[Motion] = [

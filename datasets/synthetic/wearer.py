@@ -191,8 +191,9 @@ class Wearer(Body):
     def unconscious(self, duration_s: float) -> Self:
         """Motionless in whatever posture: only breath, 0.2 to 0.3 Hz, 5 to 10 mg.
 
-        SisFall after its falls has 0.2 to 2.3 mg rms per axis in the breathing band; volunteers hold their
-        breath, so this is more, and harder for an immobility detector.
+        SisFall after its falls has 0.2 to 2.3 mg rms per axis in the breathing band, but 9 to 22 mg below 5
+        Hz in all: volunteers still stir. Here the breath is deeper and nothing else moves, 3 to 6 mg in
+        all.
         """
         n = self._count(duration_s)
         t = (self._samples + np.arange(n)) / RATE_HZ
