@@ -80,12 +80,9 @@ def test_the_columns_are_plain_parquet(tmp_path):
     assert file.metadata.metadata[b"dati_corpus_version"] == b"1"
     assert file.metadata.row_group(0).column(0).compression == "ZSTD"
     types = {field.name: str(field.type) for field in file.schema_arrow}
-    assert (
-        list(types)
-        == (
-            "id dataset licence subject activity words kind placement rate_hz range_mg up onset_ms impact_ms end_ms "
-            "x_mg y_mg z_mg settings inputs notes"
-        ).split()
+    assert " ".join(types) == (
+        "id dataset licence subject activity words kind placement rate_hz range_mg up "
+        "onset_ms impact_ms end_ms x_mg y_mg z_mg settings inputs notes"
     )
     assert types["rate_hz"] == "double"
     assert types["range_mg"] == types["onset_ms"] == "int32"
