@@ -124,6 +124,17 @@ def test_rows_and_info_count_without_samples(tmp_path):
     assert info.by_licence == {"not stated": 1, "MIT": 1}
 
 
+def test_recordings_keep_their_order_over_row_groups(tmp_path, monkeypatch):
+    monkeypatch.setattr(corpus, "ROW_GROUP_SAMPLES", 500)
+    sizes = [300, 300, 2000, 1, 1, 700]
+    path = write(tmp_path / "c.parquet", *(recording(f"a/{n}", size) for n, size in enumerate(sizes)))
+    assert pq.ParquetFile(path).num_row_groups == 3
+    for number, (size, back) in enumerate(zip(sizes, read_corpus(path), strict=True)):
+        assert back.id == f"a/{number}"
+        assert np.array_equal(back.samples, recording(samples=size).samples)
+    assert [row.samples for row in corpus_rows(path)] == sizes
+
+
 def peak_bytes(action) -> int:
     """The most memory that numpy and Arrow held together while `action` ran."""
     pa.default_memory_pool().release_unused()

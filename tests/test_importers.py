@@ -50,7 +50,7 @@ def source(tmp_path: Path) -> Path:
 
 
 def sisfall_file(rows: int = 3) -> str:
-    return "".join(f"  {row},-256,  8,   1,2,3,  -7,-1024, 0;\r\n" for row in range(rows)) + " \r\n"
+    return "".join(f"  {row},-256,4095,   1,2,3,  -7,-1024, 0;\r\n" for row in range(rows)) + " \r\n"
 
 
 def test_sisfall(tmp_path, source):
@@ -65,7 +65,7 @@ def test_sisfall(tmp_path, source):
     assert set(recordings) == {"sisfall/F05_SA01_R01", "sisfall/D17_SE15_R02"}
     fall = recordings["sisfall/F05_SA01_R01"]
     # 3.90625 mg a count
-    assert fall.samples.tolist() == [[0, -1000, 31], [4, -1000, 31], [8, -1000, 31]]
+    assert fall.samples.tolist() == [[0, -1000, 15996], [4, -1000, 15996], [8, -1000, 15996]]
     assert (fall.kind, fall.rate_hz, fall.range_mg, fall.up) == ("fall", 200, 16000, (0, -1000, 0))
     assert (fall.subject, fall.activity, fall.placement) == ("SA01", "F05", "waist")
     assert "jogging" in fall.words
@@ -401,6 +401,16 @@ def test_truncated_archives(tmp_path, small_sisfall, name, keep):
     assert "download it again" in str(error.value)
     assert "\n" not in str(error.value)
     assert not (tmp_path / "out.parquet").exists()
+
+
+def test_a_tar_cut_between_two_members(tmp_path, small_sisfall):
+    """The cut that tarfile itself takes for the end."""
+    packed = archive(small_sisfall, tmp_path / "set.tar")
+    with tarfile.open(packed) as tar:
+        last = max(member.offset for member in tar)
+    packed.write_bytes(packed.read_bytes()[:last])
+    with pytest.raises(UserError, match="truncated or damaged archive"):
+        import_corpus("sisfall", packed, tmp_path / "out.parquet")
 
 
 @pytest.mark.parametrize("name", ARCHIVES)
