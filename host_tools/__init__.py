@@ -1,0 +1,1 @@
+"""The `dati` command and what it is made of."""

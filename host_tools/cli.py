@@ -1,0 +1,56 @@
+"""The one command, `dati`. Each group of subcommands has a file of its own; this one joins them."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from host_tools import configuration, corpora, regression, replaying
+from host_tools.output import EXIT_INTERRUPTED, EXIT_MISTAKE, err
+from simulator.errors import UserError
+
+app = typer.Typer(
+    name="dati",
+    help="Lone-worker alarm: replay recorded motion through the very code that runs on the device.\n\n"
+    "Exit status: 0 fine, 1 a regression or difference, 2 a mistake in what was asked.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("replay")(replaying.replay)
+app.command("digest")(replaying.digest)
+app.command("regress")(regression.regress)
+app.command("import")(corpora.import_)
+app.add_typer(corpora.app, name="corpus")
+app.command("settings")(configuration.settings)
+app.command("engines")(configuration.engines)
+
+
+def main() -> None:
+    """Run the command; a user's mistake is one line on standard error and status 2, never a traceback."""
+    try:
+        status = app(standalone_mode=False)
+    except UserError as error:
+        status = _mistake(str(error))
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of our output has gone; so do we, without a word
+        status = 0
+    except KeyboardInterrupt:
+        status = EXIT_INTERRUPTED
+    except Exception as error:
+        # Usage errors of the command-line library; it has no public base class that all its versions share.
+        message = getattr(error, "format_message", None)
+        if message is None:
+            if type(error).__name__ != "Abort":
+                raise
+            status = EXIT_INTERRUPTED
+        else:
+            status = _mistake(message())
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+def _mistake(message: str) -> int:
+    err.print("dati: " + " ".join(message.split()), style="red", markup=False)
+    return EXIT_MISTAKE
