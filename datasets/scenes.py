@@ -55,8 +55,8 @@ class Scene:
             notes=self.claim,
             settings=dict(self.settings) | ({"rate_hz": self.rate_hz} if self.rate_hz != 50 else {}),
         )
-        # A device on a crooked belt does not know so: zeroing is how it learns.
-        return replace(recording, up=None) if self.mount[1] else recording
+        # A device on a crooked belt does not know so: until zeroed it goes by its default axis.
+        return replace(recording, up=(0, 1000, 0))
 
 
 def _lie_down_and_up(wearer: Wearer) -> Wearer:

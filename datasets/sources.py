@@ -39,7 +39,9 @@ def open_source(source: str) -> Iterator[Recording]:
     elif path.is_dir() or path.suffix.lower() in (".csv", ".tsv", ".txt"):
         yield from read_csv_recordings(path)
     elif path.exists():
-        raise UserError(f"{source}: neither a corpus (.parquet) nor a CSV file; `dati import` makes a corpus of a data set")
+        raise UserError(
+            f"{source}: neither a corpus (.parquet) nor a CSV file; `dati import` makes a corpus of a data set"
+        )
     elif source == "bundled":
         yield from bundled_traces()
     else:

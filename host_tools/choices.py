@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from datasets.selection import KEYS
+from host_tools.output import err
 from simulator import engines
 from simulator.errors import UserError
 
@@ -30,7 +32,8 @@ EngineName = Annotated[
     ),
 ]
 SettingsFile = Annotated[
-    Path | None, typer.Option("--settings", "-s", metavar="FILE", help="Settings as a JSON object.", show_default=False)
+    Path | None,
+    typer.Option("--settings", "-s", metavar="FILE", help="Settings as a JSON object.", show_default=False),
 ]
 SettingPairs = Annotated[
     list[str] | None,
@@ -45,7 +48,7 @@ Select = Annotated[
     str,
     typer.Option(
         metavar="'KEY=PATTERN ...'",
-        help="Only these recordings, e.g. 'kind=fall subject=SA0*'; keys: id, dataset, subject, activity, kind, placement.",
+        help=f"Only these recordings, e.g. 'kind=fall subject=SA0*'; keys: {', '.join(KEYS)}.",
         show_default=False,
     ),
 ]
@@ -53,7 +56,16 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs."
 
 
 def engine(name: str | None) -> engines.Engine:
-    return engines.fastest() if name is None else engines.get(name)
+    """The engine of that name, or the fastest that is ready, said plainly where that is the slow one."""
+    if name is not None:
+        return engines.get(name)
+    found = engines.fastest()
+    if found.name == "python":
+        err.print(
+            "engine python; `dati engines --install` builds the compiled one, some 100 times as fast",
+            style="dim",
+        )
+    return found
 
 
 def settings(file: Path | None, pairs: list[str] | None) -> dict[str, object]:

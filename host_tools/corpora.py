@@ -22,9 +22,12 @@ app = typer.Typer(help="Corpora: what public recordings exist, and what is in a 
 
 
 def import_(
-    name: Annotated[str, typer.Argument(metavar="IMPORTER", help=f"One of {', '.join(IMPORTERS)}.", show_default=False)],
+    name: Annotated[
+        str, typer.Argument(metavar="IMPORTER", help=f"One of {', '.join(IMPORTERS)}.", show_default=False)
+    ],
     source: Annotated[
-        Path, typer.Argument(help="The folder or archive (.tar.*, .zip) as it was downloaded.", show_default=False)
+        Path,
+        typer.Argument(help="The folder or archive (.tar.*, .zip) as it was downloaded.", show_default=False),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="OUT.parquet", help="The corpus to write.")],
     pairs: Annotated[
@@ -95,7 +98,18 @@ def list_(as_json: AsJson = False) -> None:
         table.add_row(trace.id, f"{trace.duration_s:.0f}", trace.words)
     out.print(table)
     out.print()
-    table = Table("public set", "placement", "rate", "falls", "others", "hours", "licence", "source", "importer", box=None)
+    table = Table(
+        "public set",
+        "placement",
+        "rate",
+        "falls",
+        "others",
+        "hours",
+        "licence",
+        "source",
+        "importer",
+        box=None,
+    )
     for entry in catalogue():
         numbers = [str(value) for value in (entry.falls, entry.others, entry.hours)]
         row = [entry.name, entry.placement, entry.rate, *numbers, entry.licence, entry.source, entry.importer]
@@ -121,6 +135,7 @@ def info(
         ("worn at", summary.by_placement),
         ("licence", summary.by_licence),
     ):
-        out.print(f"  {title}: " + ", ".join(f"{name} {count}" for name, count in counts.most_common()), markup=False)
-
-
+        out.print(
+            f"  {title}: " + ", ".join(f"{name} {count}" for name, count in counts.most_common()),
+            markup=False,
+        )

@@ -102,7 +102,9 @@ def draw(outcome: Outcome, options: Options, path: Path) -> None:
     lean_ax.plot(slot_t_s, [slot.lean_deg for slot in slots], color="#e08a1e")
     lean_ax.axhline(settings.verticality_threshold_deg, **_LIMIT, label="threshold")
     lean_ax.axhline(
-        settings.verticality_threshold_deg - settings.verticality_return_deg, **{**_LIMIT, "alpha": 0.4}, label="return"
+        settings.verticality_threshold_deg - settings.verticality_return_deg,
+        **{**_LIMIT, "alpha": 0.4},
+        label="return",
     )
     lean_ax.set_ylabel("lean\n(degrees)")
     lean_ax.set_ylim(0, 180)
@@ -110,7 +112,14 @@ def draw(outcome: Outcome, options: Options, path: Path) -> None:
 
     worker_mg = [slot.level_mg - slot.floor_mg for slot in slots]
     level_ax.step(slot_t_s, worker_mg, where="pre", color="#4477aa", label="worker")
-    level_ax.step(slot_t_s, [slot.floor_mg for slot in slots], where="pre", color="grey", linewidth=0.8, label="steady floor")
+    level_ax.step(
+        slot_t_s,
+        [slot.floor_mg for slot in slots],
+        where="pre",
+        color="grey",
+        linewidth=0.8,
+        label="steady floor",
+    )
     level_ax.axhline(settings.immobility_sensitivity_mg, **_LIMIT, label="sensitivity")
     level_ax.set_yscale("symlog", linthresh=10)
     level_ax.set_ylim(0, 5000)
@@ -162,5 +171,3 @@ def _draw_states(ax: Axes, outcome: Outcome, slots: list[Slot], end_s: float) ->
     ax.set_yticks(range(len(rows)), rows, fontsize=8)
     ax.set_ylim(len(rows) - 0.5, -0.5)
     ax.grid(alpha=0.25, axis="x")
-
-

@@ -52,12 +52,20 @@ def corpus_line(outcome: Outcome) -> str:
 def regress(
     corpora: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="[CORPUS...]", help="Corpora to check; without any: the bundled traces.", show_default=False),
+        typer.Argument(
+            metavar="[CORPUS...]",
+            help="Corpora to check; without any: the bundled traces.",
+            show_default=False,
+        ),
     ] = None,
     engine: choices.EngineName = None,
     accept: Annotated[
         str | None,
-        typer.Option(metavar="REASON", help="Take the events as they are now for the expected ones.", show_default=False),
+        typer.Option(
+            metavar="REASON",
+            help="Take the events as they are now for the expected ones.",
+            show_default=False,
+        ),
     ] = None,
     as_json: choices.AsJson = False,
 ) -> None:
@@ -83,13 +91,13 @@ def regress(
     if as_json:
         print_json({"checked": checked, "differences": [vars(difference) for difference in differences]})
     else:
-        for difference in differences:
+        for difference in differences if accept is None else []:
             for line in difference.lines:
                 out.print(line, style={"+": "green", "-": "red"}.get(line[0], ""), markup=False)
         verb = "accepted" if accept is not None else "differ"
         out.print(f"{checked} recordings checked, {len(differences)} {verb}")
     if differences and accept is None:
-        err.print("If this is meant: `dati regress --accept \"why\"`, and commit what it writes.")
+        err.print('If this is meant: `dati regress --accept "why"`, and commit what it writes.')
         raise typer.Exit(EXIT_DIFFERENT)
 
 
@@ -130,7 +138,12 @@ def _compare(expected: Texts, found: Texts) -> Iterator[Difference]:
         before = expected.get(identity)
         if before != text:
             diff = difflib.unified_diff(
-                (before or "").splitlines(), text.splitlines(), f"{identity} expected", f"{identity} now", lineterm="", n=1
+                (before or "").splitlines(),
+                text.splitlines(),
+                f"{identity} expected",
+                f"{identity} now",
+                lineterm="",
+                n=1,
             )
             yield Difference(identity, list(diff))
 

@@ -62,7 +62,9 @@ class Summary:
         for column in ("recordings", "hours", *causes, "pre-alarms/h"):
             table.add_column(column, justify="right")
         for group, recordings in sorted(self.recordings.items()):
-            shown = [f"{self.with_cause[group][name]} ({self.with_cause[group][name] / recordings:.1%})" for name in causes]
+            shown = [
+                f"{self.with_cause[group][name]} ({self.with_cause[group][name] / recordings:.1%})" for name in causes
+            ]
             hours = self.hours[group]
             table.add_row(*group, str(recordings), f"{hours:.2f}", *shown, f"{self.pre_alarms[group] / hours:.2f}")
         return table
@@ -121,7 +123,8 @@ def replay(
     select: choices.Select = "",
     worker: Annotated[Worker, typer.Option(help="What the worker does about a pre-alarm.")] = Worker.IGNORES,
     plot: Annotated[
-        Path | None, typer.Option(metavar="OUT.png", help="Draw the recording and what was decided.", show_default=False)
+        Path | None,
+        typer.Option(metavar="OUT.png", help="Draw the recording and what was decided.", show_default=False),
     ] = None,
     as_json: choices.AsJson = False,
 ) -> None:
@@ -151,7 +154,7 @@ def replay(
         interrupted = True
         err.print(f"stopped after {summary.total} recordings; this is the summary of those", style="yellow")
     if plot is not None and last is not None:
-        from host_tools.plot import draw  # matplotlib takes a second to load: only for who wants a picture
+        from host_tools.plot import draw  # noqa: PLC0415  (a second to load: only for who wants a picture)
 
         draw(last, options, plot)
     if as_json:
@@ -178,15 +181,14 @@ def digest(
     sources: choices.Sources,
     engine: Annotated[
         str,
-        typer.Option(
-            "--engine", "-e", metavar="ENGINE|all", help="An engine, or 'all' to compare every one that is ready here."
-        ),
+        typer.Option("--engine", "-e", metavar="ENGINE|all", help="An engine, or 'all' to compare the four."),
     ] = "python",
     settings_file: choices.SettingsFile = None,
     pairs: choices.SettingPairs = None,
     select: choices.Select = "",
     start_ms: Annotated[
-        int, typer.Option("--start-ticks", min=0, max=(1 << 30) - 1, help="The device's tick at the first sample, ms.")
+        int,
+        typer.Option("--start-ticks", min=0, max=(1 << 30) - 1, help="The device's tick at the first sample, ms."),
     ] = 0,
     block: Annotated[int, typer.Option(min=1, help="Samples handed over at once.")] = 1 << 20,
     draw: Annotated[int, typer.Option(min=0, help="Draw so many recordings by chance; 0: all.")] = 0,

@@ -300,9 +300,7 @@ def _row_groups(path: str | Path, columns: list[str]) -> Iterator[pa.Table]:
             raise UserError(f"{path}: is Parquet but not a dati corpus; make one with `dati import`")
         if version != VERSION.encode():
             found = version.decode(errors="replace")
-            raise UserError(
-                f"{path}: corpus of version {found}, this program reads {VERSION}; import it again"
-            )
+            raise UserError(f"{path}: corpus of version {found}, this program reads {VERSION}; import it again")
         missing = [name for name in SCHEMA.names if name not in file.schema_arrow.names]
         if missing:
             raise UserError(f"{path}: lacks the column {', '.join(missing)}; import it again")

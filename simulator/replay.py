@@ -105,7 +105,7 @@ class Outcome:
 
 
 def device_settings(recording: Recording, options: Options) -> Settings:
-    """The settings this recording is replayed with. UserError names the value that is refused, and what is permitted."""
+    """The settings this recording is replayed with. UserError names the value refused, and what is permitted."""
     try:
         return Settings({**recording.settings, **options.settings})
     except SettingsError as error:

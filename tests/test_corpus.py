@@ -22,9 +22,7 @@ from simulator.trace import Input, Recording
 def recording(name: str = "a/1", samples: int = 300, **more) -> Recording:
     random = np.random.default_rng(samples)
     values = random.integers(-16000, 16001, (samples, 3)).astype(np.int16)
-    return Recording(
-        **{"id": name, "dataset": "a", "samples": values, "rate_hz": 50.0, "range_mg": 16000} | more
-    )
+    return Recording(**{"id": name, "dataset": "a", "samples": values, "rate_hz": 50.0, "range_mg": 16000} | more)
 
 
 def write(path: Path, *recordings: Recording) -> Path:
@@ -98,9 +96,7 @@ def test_another_tool_may_widen_the_types(tmp_path):
     wider = {"x_mg": pa.large_list(pa.int64()), "id": pa.large_string(), "range_mg": pa.int64()}
     rewrite(
         path,
-        lambda t: t.cast(
-            pa.schema([f.with_type(wider.get(f.name, f.type)) for f in t.schema], t.schema.metadata)
-        ),
+        lambda t: t.cast(pa.schema([f.with_type(wider.get(f.name, f.type)) for f in t.schema], t.schema.metadata)),
     )
     (back,) = read_corpus(path)
     assert np.array_equal(back.samples, recording().samples)
@@ -243,9 +239,7 @@ def test_read_only_folder(tmp_path):
     one_line(error, "c.parquet", "cannot be written", "choose another folder")
 
 
-@pytest.mark.skipif(
-    not sys.platform.startswith("linux"), reason="/proc refuses even root, elsewhere there is none"
-)
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="/proc refuses even root, elsewhere there is none")
 def test_unwritable_folder_even_for_root():
     with pytest.raises(UserError) as error:
         write(Path("/proc/dati-test.parquet"), recording())

@@ -181,9 +181,7 @@ def test_umafall(tmp_path, source):
 ASSIST_HEADER = "SET|PARTICIPANT|TIMESTAMP|SOURCE|X|Y|Z|TYPE|ACTIVITY|IS_FALL"
 
 
-def assist_rows(
-    start_s: float, seconds: float, kind: str, activity: int, falls=(), part="stairs"
-) -> list[str]:
+def assist_rows(start_s: float, seconds: float, kind: str, activity: int, falls=(), part="stairs") -> list[str]:
     rows = []
     for n in range(int(seconds * 125)):
         t_s = start_s + n * 0.008
@@ -224,9 +222,7 @@ def test_assist_iot_falls_are_cut_apart(tmp_path, source):
 
 def test_openpack(tmp_path, source):
     def rows(times) -> str:
-        return "unixtime,acc_x,acc_y,acc_z,gyro_x\n" + "".join(
-            f"{1648531521000 + t},0.5,-1,0,9\n" for t in times
-        )
+        return "unixtime,acc_x,acc_y,acc_z,gyro_x\n" + "".join(f"{1648531521000 + t},0.5,-1,0,9\n" for t in times)
 
     put(source, "v1.0.0/U0209/atr/atr02/S0500.csv", rows([30, 0, 60, 90, 5000, 5030, 5060]))
     put(source, "v1.0.0/U0209/atr/atr04/S0500.csv", "unixtime,acc_x,acc_y\n0,0,0\n")
@@ -307,9 +303,7 @@ def test_csv_with_options(tmp_path, source):
 
 def test_csv_of_one_file_with_a_fixed_rate(tmp_path):
     put(tmp_path, "walk.csv", "X\tY\tZ\n0\t0\t9.80665\n")
-    _, recordings = run(
-        tmp_path, "csv", tmp_path / "walk.csv", rate_hz="25", x="x", y="y", z="z", unit="m/s2"
-    )
+    _, recordings = run(tmp_path, "csv", tmp_path / "walk.csv", rate_hz="25", x="x", y="y", z="z", unit="m/s2")
     assert recordings["csv/walk"].samples.tolist() == [[0, 0, 1000]]
     assert recordings["csv/walk"].rate_hz == 25
 
@@ -485,9 +479,7 @@ def test_out_that_cannot_be_written(tmp_path, small_sisfall):
 def test_progress_rises_to_the_end(tmp_path, small_sisfall, name):
     packed = small_sisfall if name == "folder" else archive(small_sisfall, tmp_path / name)
     seen: list[float] = []
-    import_corpus(
-        "sisfall", packed, tmp_path / "out.parquet", None, lambda fraction, path: seen.append(fraction)
-    )
+    import_corpus("sisfall", packed, tmp_path / "out.parquet", None, lambda fraction, path: seen.append(fraction))
     assert seen == sorted(seen)
     assert seen[-1] == 1
     assert name != "folder" or seen[0] == 0

@@ -50,9 +50,7 @@ def test_the_data_sheets_steps():
 def test_rounds_to_the_nearest_step_and_clips_at_the_range():
     out = SensorModel().apply(recording([[1, -3, 997], [9000, -9000, 32767], [7999, -8000, 8001]]))
     assert out.tolist() == [[0, -4, 996], [8000, -8000, 8000], [8000, -8000, 8000]]
-    assert SensorModel.lis3dh(range_mg=16000).apply(recording([[32767, -32768, 18]])).tolist() == [
-        [15996, -15996, 24]
-    ]
+    assert SensorModel.lis3dh(range_mg=16000).apply(recording([[32767, -32768, 18]])).tolist() == [[15996, -15996, 24]]
 
 
 def test_keeps_motion_below_half_its_rate_and_stops_what_is_above():

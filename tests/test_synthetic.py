@@ -143,9 +143,7 @@ def test_a_fall_ends_lying_and_its_times_are_right(name: str) -> None:
         assert abs(peak_ms - recording.impact_ms) <= 80
 
 
-@pytest.mark.parametrize(
-    ("toward", "axis"), [("forward", (0, 0, -1)), ("backward", (0, 0, 1)), ("left", (-1, 0, 0))]
-)
+@pytest.mark.parametrize(("toward", "axis"), [("forward", (0, 0, -1)), ("backward", (0, 0, 1)), ("left", (-1, 0, 0))])
 def test_lying_reads_the_side_that_is_up(toward: str, axis: tuple[int, int, int]) -> None:
     samples = Wearer(2).stand(1).lie_down(toward).unconscious(5).recording("x").samples[-200:]
     assert samples.mean(axis=0) / 1000 == pytest.approx(axis, abs=0.02)
@@ -216,10 +214,7 @@ def test_scenes_are_distinct_and_cover_every_cause_both_ways() -> None:
     for cause in CAUSES:
         assert any(cause in scene.must for scene in SCENES), cause
         assert any(cause in scene.must_not for scene in SCENES), cause
-    assert (
-        sum("immobility_delay_ms" not in scene.settings for scene in SCENES if "immobility" in scene.must)
-        >= 1
-    )
+    assert sum("immobility_delay_ms" not in scene.settings for scene in SCENES if "immobility" in scene.must) >= 1
     assert {25, 50, 100, 200} == {scene.rate_hz for scene in SCENES}
 
 

@@ -86,9 +86,7 @@ def read(match: re.Match[str], data: bytes, context: Context) -> Iterator[Record
     for kind in ("F", "M"):
         for activity in np.unique(activities[types == kind]):
             block = (types == kind) & (activities == activity)
-            yield from _falls(
-                match, stem, subject, kind, int(activity), t_s[block], accel_mg[block], is_fall[block]
-            )
+            yield from _falls(match, stem, subject, kind, int(activity), t_s[block], accel_mg[block], is_fall[block])
 
 
 def _tag_rows(data: bytes) -> pa.Table:
@@ -98,8 +96,7 @@ def _tag_rows(data: bytes) -> pa.Table:
             io.BytesIO(data),
             parse_options=pyarrow.csv.ParseOptions(delimiter="|"),
             convert_options=pyarrow.csv.ConvertOptions(
-                column_types={"TIMESTAMP": pa.timestamp("us"), "TYPE": pa.string(), "SOURCE": pa.string()}
-                | numeric,
+                column_types={"TIMESTAMP": pa.timestamp("us"), "TYPE": pa.string(), "SOURCE": pa.string()} | numeric,
                 include_columns=["TIMESTAMP", "SOURCE", *"XYZ", "TYPE", "ACTIVITY", "IS_FALL"],
             ),
         )

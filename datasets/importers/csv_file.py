@@ -244,9 +244,7 @@ def _axes(header: list[str], options: CsvOptions) -> tuple[list[str], float]:
     if len(set(units)) > 1:
         raise RejectError("mixed units", ", ".join(columns), "bring the three axes to one unit")
     if units[0] not in ACCEL_UNITS_MG:
-        raise RejectError(
-            "unknown unit", f"column {columns[0]}", "give the option unit: g, mg, m/s2 or counts"
-        )
+        raise RejectError("unknown unit", f"column {columns[0]}", "give the option unit: g, mg, m/s2 or counts")
     return columns, ACCEL_UNITS_MG[units[0]]
 
 
@@ -263,15 +261,11 @@ def _time(header: list[str], options: CsvOptions) -> tuple[str, float]:
         if options.rate_hz:
             return "", 1.0
         if other:
-            raise RejectError(
-                "unknown unit of time", f"column {other}", "name it t_s, t_ms, t_us or t_unix_ms"
-            )
+            raise RejectError("unknown unit of time", f"column {other}", "name it t_s, t_ms, t_us or t_unix_ms")
         raise RejectError("no time column and no rate", "", TIME_ADVICE)
     unit = _unit(options.time_unit) or found[0].lower().removeprefix("t_")
     if unit not in TIME_UNITS_S:
-        raise RejectError(
-            "unknown unit of time", f"column {found[0]}", "give the option time_unit: s, ms, us or ns"
-        )
+        raise RejectError("unknown unit of time", f"column {found[0]}", "give the option time_unit: s, ms, us or ns")
     return found[0], TIME_UNITS_S[unit]
 
 
@@ -282,9 +276,7 @@ def _values(
     decimal_point = "," if separator in ";\t" and any("," in line for line in body[:10]) else "."
     if len(set(header)) < len(header):
         raise RejectError("two columns of one name", f"line {at + 1}", "give each column its own name")
-    text = (
-        "\n".join(re.sub(" +", " ", line.strip()) for line in body) if separator == " " else "\n".join(body)
-    )
+    text = "\n".join(re.sub(" +", " ", line.strip()) for line in body) if separator == " " else "\n".join(body)
     try:
         values = numbers(text.encode(), header, columns, separator, decimal_point=decimal_point)
     except RejectError:

@@ -85,9 +85,7 @@ def run(
             first = report.rejected[0]
             why = ", ".join(filter(None, (first.reason, first.where)))
             name = first.file.rpartition("/")[2]
-            raise UserError(
-                f"{source}: none of {report.files} files could be taken; the first, {name}: {why}"
-            )
+            raise UserError(f"{source}: none of {report.files} files could be taken; the first, {name}: {why}")
     if progress:
         progress(1.0, "")
     return report

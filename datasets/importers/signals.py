@@ -98,9 +98,7 @@ def split_at_gaps(t_s: np.ndarray, max_gap_s: float = MAX_GAP_S) -> list[slice]:
     return [slice(start, stop) for start, stop in pairwise([0, *after_gap.tolist(), len(t_s)])]
 
 
-def on_even_grid(
-    t_s: np.ndarray, accel_mg: np.ndarray, rate_hz: float, max_gap_s: float = MAX_GAP_S
-) -> np.ndarray:
+def on_even_grid(t_s: np.ndarray, accel_mg: np.ndarray, rate_hz: float, max_gap_s: float = MAX_GAP_S) -> np.ndarray:
     """Interpolate samples at the times `t_s` linearly onto a steady `rate_hz`, from the first to the last.
 
     For stamps that are the true times of samples. Samples of equal time become their mean. Shapes (n,) and

@@ -134,9 +134,7 @@ def _unpacked(packed: IO[bytes]) -> IO[bytes] | gzip.GzipFile | bz2.BZ2File | lz
 
 def _check_size(source: Path, name: str, size: int) -> None:
     if size > MAX_FILE_BYTES:
-        raise UserError(
-            f"{source}: {name} unpacks to {size >> 20} MiB, more than any recording; leave it out"
-        )
+        raise UserError(f"{source}: {name} unpacks to {size >> 20} MiB, more than any recording; leave it out")
 
 
 def _damaged(source: Path, error: Exception) -> UserError:

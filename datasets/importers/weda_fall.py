@@ -81,9 +81,7 @@ IMPORTER = Importer(
     name="weda-fall",
     title="WEDA-FALL, wrist, 50 Hz",
     example="dataset/50Hz/F01/U01_R01_accel.csv",
-    files=re.compile(
-        r"(?:(?:^|/)(?P<rate>\d+Hz)/|^|/)(?P<code>[FD]\d\d)/(?P<user>U\d+)_(?P<trial>R\d+)_accel\.csv$"
-    ),
+    files=re.compile(r"(?:(?:^|/)(?P<rate>\d+Hz)/|^|/)(?P<code>[FD]\d\d)/(?P<user>U\d+)_(?P<trial>R\d+)_accel\.csv$"),
     read=read,
     beside=re.compile(r"(?:^|/)fall_timestamps\.csv$"),
 )

