@@ -153,18 +153,19 @@ def test_the_threshold_is_honoured_on_every_worn_axis(axis, threshold_deg):
 def test_a_wobble_around_the_threshold_neither_hides_nor_alarms_twice(half_period_s):
     worn = Worn("verticality").lean(0, 3)
     tilted_s = worn.now_s
+    worn.lean(60, 1)
     while worn.now_s < tilted_s + 60:
-        worn.lean(50, half_period_s).lean(40, half_period_s)
+        worn.lean(41, half_period_s).lean(51, half_period_s)
     [(began_s, _)] = worn.began
-    assert 20 <= began_s - tilted_s <= 22
+    assert 20 <= began_s - tilted_s <= 21
     assert worn.ended == []
 
 
 def test_a_noisy_wobble_alarms_once():
     random = np.random.default_rng(3)
-    for centre_deg in (44, 45, 46):
-        worn = Worn("verticality").lean(0, 3).lean(55, 1)
-        worn.feed(leaning(centre_deg + np.repeat(random.normal(0, 5, 200), 25)))
+    for _ in range(20):
+        worn = Worn("verticality").lean(0, 3).lean(60, 1)
+        worn.feed(leaning(46 + np.repeat(random.normal(0, 5, 400), 12)))
         assert len(worn.began) == 1
         assert worn.ended == []
 
@@ -204,7 +205,7 @@ def test_rearming_verticality_needs_the_full_delay_again():
     worn.lean(90, 25)
     assert worn.ended == []
     assert len(worn.began) == 2
-    assert 20 <= worn.began[1][0] - rearmed_s <= 20 + worn.slot_s
+    assert abs(worn.began[1][0] - rearmed_s - 20) <= worn.slot_s
 
 
 # --- lean and stillness together ---
@@ -242,7 +243,7 @@ def test_immobility_comes_at_most_two_seconds_after_the_delay(rate_hz):
         [(began_s, cause)] = worn.began
         assert cause == IMMOBILITY
         assert began_s - still_s <= 12, seed
-        assert began_s - still_s >= 10 - worn.beat_s, seed  # the last motion may be within the sensitivity
+        assert began_s - still_s >= 10 - 2 * worn.beat_s, seed  # the last motion may be within the sensitivity
 
 
 @pytest.mark.parametrize("rate_hz", RATES_HZ)
@@ -351,7 +352,7 @@ def test_gaps_of_any_shape_neither_hide_nor_delay(gaps):
 def test_skip_and_run_count_the_same_slots():
     random = np.random.default_rng(4)
     for _ in range(20):
-        worn = Worn("verticality", verticality_delay_ms=10000)
+        worn = Worn("verticality", verticality_delay_ms=10000).lean(60, 0.16)
         while worn.now_s < 12:
             worn.lean(60, random.integers(1, 40) / 50).lose(random.integers(0, 20) / 50)
         [(began_s, _)] = worn.began
@@ -389,7 +390,7 @@ def test_impact_with_change_of_posture_is_a_fall(rate_hz):
         assert ended_s - began_s == pytest.approx(5, abs=worn.slot_s)
 
 
-@pytest.mark.parametrize("peak_mg", [2100, 8000, 30000])
+@pytest.mark.parametrize("peak_mg", [2300, 8000, 30000])
 def test_a_bare_peak_is_no_fall(peak_mg):
     for rate_hz in RATES_HZ:
         worn = Worn("fall", rate_hz)
@@ -456,7 +457,7 @@ def test_a_fall_just_after_power_on_is_judged_by_what_was_seen():
 # --- flight ---
 
 
-def struggle(worn, seconds, amplitude_mg=1500):
+def struggle(worn, seconds, amplitude_mg=4000):
     pushes = int(seconds / 0.4) + 1
     signs = np.where(np.arange(pushes) % 2, 1.0, -1.0)
     x_mg = np.repeat(signs * amplitude_mg, round(0.4 * worn.rate_hz))[: round(seconds * worn.rate_hz)]
@@ -482,8 +483,15 @@ def test_short_or_weaker_motion_is_not_flight():
     worn = Worn("flight")
     for _ in range(5):
         struggle(worn, 6).lean(0, 3)
-    assert struggle(worn, 30, amplitude_mg=250).began == []
-    assert worn.work(60, amplitude_mg=100).began == []
+    assert struggle(worn, 30, amplitude_mg=1500).began == []
+    assert worn.work(60, amplitude_mg=1000).began == []
+
+
+def test_a_gap_does_not_calm_a_struggle():
+    worn = Worn("flight").lean(0, 3)
+    struggle(worn, 7).lose(2.5)
+    struggle(worn, 5)
+    assert len(worn.began) == 1
 
 
 def test_detectors_that_are_off_stay_silent():
