@@ -56,7 +56,7 @@ def measures(outcome: Outcome) -> list[Slot]:
         peak_mg = 2 * math.sqrt(bank._peak)
         finish()
         vertical, motion = bank.vertical, bank.motion
-        cosine = vertical.along / (vertical.length * 16384) if vertical.length else 1.0
+        cosine = vertical.along_q4 / 16 / math.sqrt(128 * vertical.squared) if vertical.squared else 1.0
         rows.append(
             Slot(
                 (len(rows) + 1) * bank.slot_samples / bank._rate_hz,

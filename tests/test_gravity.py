@@ -9,14 +9,14 @@ from array import array
 import numpy as np
 import pytest
 from dati.bank import DetectorBank
-from dati.gravity import COS_Q14, Direction, Gravity, Motion, isqrt
+from dati.gravity import COS2_Q15, Direction, Gravity, Motion, isqrt
 from dati.settings import Settings
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 EXTREMES_MG = (-32768, -32767, -1024, -1023, -1, 0, 1, 511, 512, 1023, 1024, 32766, 32767)
 SENSITIVITY_MG = 100
-# Sums of rounded components and a 14-bit cosine; the modules promise about a tenth of a degree at 1 g.
+# Rounded components, a squared cosine of 15 bits.
 ANGLE_ERROR_DEG = 0.25
 
 int16 = st.one_of(st.integers(-32768, 32767), st.sampled_from(EXTREMES_MG))
@@ -43,7 +43,8 @@ def test_isqrt_is_exact(n):
 
 
 def test_the_cosines_are_the_cosines():
-    assert tuple(round(16384 * math.cos(math.radians(deg))) for deg in range(91)) == COS_Q14
+    wanted = tuple(round(32768 * math.cos(math.radians(deg)) ** 2) for deg in range(91))
+    assert wanted == COS2_Q15
 
 
 # --- angles ---
@@ -62,7 +63,7 @@ def beyond(vertical, gravity, threshold_deg):
     direction = Direction()
     assert direction.point(*vertical)
     direction.lean(*gravity)
-    return direction.beyond(COS_Q14[threshold_deg])
+    return direction.beyond(COS2_Q15[threshold_deg])
 
 
 @pytest.mark.parametrize("gravity_mg", [1000, 500, 750, 1500, 2000])
@@ -116,16 +117,16 @@ def test_a_zero_vector_is_no_direction_and_leaves_the_last_one():
     assert direction.point(0, 1000, 0)
     assert not direction.point(0, 0, 0)
     direction.lean(0, 1000, 0)
-    assert not direction.beyond(COS_Q14[20])
+    assert not direction.beyond(COS2_Q15[20])
     direction.lean(1000, 0, 0)
-    assert direction.beyond(COS_Q14[45])
+    assert direction.beyond(COS2_Q15[45])
 
 
 def test_free_fall_leans_nowhere():
     direction = Direction()
     direction.lean(0, 0, 0)
     for deg in range(91):
-        assert not direction.beyond(COS_Q14[deg])
+        assert not direction.beyond(COS2_Q15[deg])
 
 
 # --- gravity ---

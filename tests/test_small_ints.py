@@ -222,6 +222,7 @@ def test_every_number_a_device_keeps_is_checked():
 def run(values, start_ms, samples_mg, lost=0, actions=()):
     device = Device(small_settings(values), SmallInt(start_ms))
     flat = SmallArray("h", [int(mg) for sample in samples_mg for mg in sample])
+    device.bank.set_vertical(flat[0], flat[1], flat[2])
     at, count = 0, len(samples_mg)
     pending = list(actions)
     while at < count:

@@ -3,7 +3,7 @@
 from array import array
 
 from .events import FALL
-from .gravity import COS_Q14, Direction
+from .gravity import COS2_Q15, Direction
 
 # Offsets from the impact, in ms, at which posture is read: before it starts to change, and after the body has
 # settled. On SisFall the tilt between 4 to 1.5 s before and 2 to 4 s after separates falls from daily life best
@@ -34,7 +34,7 @@ class Fall:
         self._after_from = slots(_AFTER_FROM_MS)
         self._after_to = slots(_AFTER_TO_MS)
         self._impact = (settings.fall_impact_mg >> 1) * (settings.fall_impact_mg >> 1)
-        self._tilt_cos_q14 = COS_Q14[settings.fall_tilt_deg]
+        self._tilt_cos2_q15 = COS2_Q15[settings.fall_tilt_deg]
         self._ring_slots = 128  # more than 10 s at any rate: the longest chain of impacts, and the postures around it
         self._x_mg = array("h", [0] * self._ring_slots)
         self._y_mg = array("h", [0] * self._ring_slots)
@@ -94,7 +94,7 @@ class Fall:
             return False
         self._mean(1, 1 + self._after_to - self._after_from)
         self._before.lean(self._sum_x, self._sum_y, self._sum_z)
-        return self._before.beyond(self._tilt_cos_q14)
+        return self._before.beyond(self._tilt_cos2_q15)
 
     def _mean(self, from_age, to_age):
         """Mean posture of the slots from_age <= age < to_age (1: the newest), into _sum_x, _sum_y, _sum_z."""

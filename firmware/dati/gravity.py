@@ -6,25 +6,26 @@ about six times a second, so the cost per sample stays small on an interpreter.
 
 from array import array
 
-# Cosines of 0 .. 90 degrees in 1/2**14: no trigonometry at run time. Rounding is below 0.01 degree above 5 degrees.
-COS_Q14 = (
-    16384, 16382, 16374, 16362, 16344, 16322, 16294, 16262, 16225, 16182, 16135, 16083, 16026, 15964, 15897, 15826,
-    15749, 15668, 15582, 15491, 15396, 15296, 15191, 15082, 14968, 14849, 14726, 14598, 14466, 14330, 14189, 14044,
-    13894, 13741, 13583, 13421, 13255, 13085, 12911, 12733, 12551, 12365, 12176, 11982, 11786, 11585, 11381, 11174,
-    10963, 10749, 10531, 10311, 10087, 9860, 9630, 9397, 9162, 8923, 8682, 8438, 8192, 7943, 7692, 7438, 7182, 6924,
-    6664, 6402, 6138, 5872, 5604, 5334, 5063, 4790, 4516, 4240, 3964, 3686, 3406, 3126, 2845, 2563, 2280, 1997, 1713,
-    1428, 1143, 857, 572, 286, 0,
+# Squared cosines of 0 .. 90 degrees in 1/2**15: no trigonometry at run time. Rounding is below 0.03 degree from 5 to
+# 89 degrees.
+COS2_Q15 = (
+    32768, 32758, 32728, 32678, 32609, 32519, 32410, 32281, 32133, 31966, 31780, 31575, 31352, 31110, 30850,
+    30573, 30278, 29967, 29639, 29295, 28935, 28560, 28170, 27765, 27347, 26915, 26471, 26014, 25546, 25066,
+    24576, 24076, 23566, 23048, 22522, 21988, 21447, 20900, 20348, 19790, 19229, 18664, 18097, 17527, 16956,
+    16384, 15812, 15241, 14671, 14104, 13539, 12978, 12420, 11868, 11321, 10780, 10246, 9720, 9202, 8692, 8192,
+    7702, 7222, 6754, 6297, 5853, 5421, 5003, 4598, 4208, 3833, 3473, 3129, 2801, 2490, 2195, 1918, 1658, 1416,
+    1193, 988, 802, 635, 487, 358, 249, 159, 90, 40, 10, 0,
 )  # fmt: skip
 
 
 def isqrt(n):
-    """Whole square root of 0 .. 2**30 - 1, by Newton's method from the tangent at 2**28.
+    """Whole square root of 0 .. 2**30 - 1, by Newton's method from the tangents at 2**18 and 2**28.
 
-    That start is never below the root, so the steps only come down; it is 2 divisions for gravity at rest, at most 15.
+    A tangent is never below the root, so the steps only come down: 2 to 4 divisions for most, 9 at most.
     """
     if n == 0:
         return 0
-    root = 8193 + (n >> 15)
+    root = min(257 + (n >> 10), 8193 + (n >> 15))
     better = (root + n // root) >> 1
     while better < root:
         root = better
@@ -35,17 +36,18 @@ def isqrt(n):
 class Direction:
     """A direction in space, against which vectors are leant.
 
-    A vector is first scaled so that its largest component is below 1024: then every product fits a small int, and
-    the angle it is judged by is off by less than 0.1 degree.
+    A vector is first scaled so that its largest component is 512 to 1023: then every product fits a small int, and
+    the angle it is judged by is off by less than 0.2 degree.
     """
 
     def __init__(self):
         self.x_q14 = 0
         self.y_q14 = 0
         self.z_q14 = 16384
-        # Of the last vector given to `lean`: cos(angle) = along / length. Both below 2**29.
-        self.along = 0
-        self.length = 0
+        # Of the vector last given to `lean`: how far it reaches along the direction (1/16), and its squared length
+        # (1/128). cos(angle)**2 = along**2 / 256 / (squared * 128).
+        self.along_q4 = 0
+        self.squared = 0
 
     def point(self, x, y, z):
         """Take the direction of (x, y, z), int16 each. A zero vector leaves the direction as it was: False."""
@@ -77,13 +79,20 @@ class Direction:
             y >>= 1
             z >>= 1
             largest >>= 1
-        # |vector| <= 1773, in 1/16: the square is at most 3 * 1024**2 * 256 = 805 million.
-        self.length = isqrt((x * x + y * y + z * z) << 8)
-        self.along = (x * self.x_q14 + y * self.y_q14 + z * self.z_q14) << 4
+        while 0 < largest < 512:
+            x <<= 1
+            y <<= 1
+            z <<= 1
+            largest <<= 1
+        self.along_q4 = (x * self.x_q14 + y * self.y_q14 + z * self.z_q14) >> 10
+        self.squared = (x * x + y * y + z * z) >> 7
 
-    def beyond(self, cos_q14):
-        """Whether the vector last measured leans by more than the angle of this cosine (0 to 90 degrees)."""
-        return self.along < self.length * cos_q14
+    def beyond(self, cos2_q15):
+        """Whether the vector last measured leans by more than the angle (0 to 90 degrees) of this squared cosine.
+
+        Both products are below 2**30: along is at most 16 * 1773, squared at most 24577.
+        """
+        return self.along_q4 < 0 or self.along_q4 * self.along_q4 < self.squared * cos2_q15
 
 
 class Gravity:

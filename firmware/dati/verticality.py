@@ -1,7 +1,7 @@
 """Loss of verticality: gravity leans away from the worn vertical, and stays there."""
 
 from .events import VERTICALITY
-from .gravity import COS_Q14
+from .gravity import COS2_Q15
 
 
 class Verticality:
@@ -19,8 +19,8 @@ class Verticality:
         self.back_slots = 0
         self._delay_slots = delay_slots
         self._return_slots = return_slots
-        self._lost_cos_q14 = COS_Q14[settings.verticality_threshold_deg]
-        self._back_cos_q14 = COS_Q14[settings.verticality_threshold_deg - settings.verticality_return_deg]
+        self._lost_cos2_q15 = COS2_Q15[settings.verticality_threshold_deg]
+        self._back_cos2_q15 = COS2_Q15[settings.verticality_threshold_deg - settings.verticality_return_deg]
         self._needs_immobility = settings.verticality_needs_immobility
 
     def rearm(self):
@@ -34,11 +34,11 @@ class Verticality:
         if self._needs_immobility and moving and not self.active:
             self.lost_slots = 0
             return
-        if vertical.beyond(self._lost_cos_q14):
+        if vertical.beyond(self._lost_cos2_q15):
             self.back_slots = 0
             self.lost_slots += 1
         elif self.lost_slots:
-            near = vertical.beyond(self._back_cos_q14)
+            near = vertical.beyond(self._back_cos2_q15)
             if near and self.active:
                 self.back_slots = 0
                 return

@@ -29,7 +29,7 @@ _PXD = Path(__file__).parent / "pxd"
 _SETUP = """
 from Cython.Build import cythonize
 from setuptools import Extension, setup
-flags = ["-O3", "-fno-strict-overflow"]
+flags = ["-O3", "-funroll-loops", "-fno-strict-overflow"]
 setup(
     name="dati-compiled",
     packages=["{package}"],

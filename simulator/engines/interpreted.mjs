@@ -7,7 +7,7 @@ import { pathToFileURL } from "node:url";
 const [home, work, code] = process.argv.slice(2);
 const { loadMicroPython } = await import(pathToFileURL(join(home, "micropython.mjs")));
 const lines = [];
-const interpreter = await loadMicroPython({ heapsize: 4 << 20, stdout: (line) => lines.push(line) });
+const interpreter = await loadMicroPython({ heapsize: 48 << 20, stdout: (line) => lines.push(line) });
 
 function copy(from, to) {
   if (statSync(from).isDirectory()) {

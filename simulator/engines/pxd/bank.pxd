@@ -24,7 +24,7 @@ cdef class DetectorBank:
 
     cpdef bint set_vertical(self, int x_mg, int y_mg, int z_mg)
 
-    @cython.locals(left=int, sum_x=int, sum_y=int, sum_z=int, peak=int, stop=int, _=int, i=int, x=int, y=int, z=int, squared=int)
+    @cython.locals(left=int, sum_x=int, sum_y=int, sum_z=int, peak=int, stop=int, _=int, i=Py_ssize_t, x=int, y=int, z=int, squared=int)
     cpdef int run(self, const short[::1] samples, int first, int end) noexcept
 
     @cython.locals(passed=int, take=int)

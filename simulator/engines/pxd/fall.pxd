@@ -8,7 +8,7 @@ cdef class Fall:
     cdef public bint active
     cdef public int pending_slots, peak
     cdef int _held_slots, _hold_slots, _before_from, _before_to, _after_from, _after_to
-    cdef int _impact, _tilt_cos_q14, _ring_slots, _next, _filled, _first_age
+    cdef int _impact, _tilt_cos2_q15, _ring_slots, _next, _filled, _first_age
     cdef short[::1] _x_mg, _y_mg, _z_mg
     cdef Direction _before
     cdef int _sum_x, _sum_y, _sum_z

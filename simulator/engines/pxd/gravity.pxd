@@ -8,7 +8,7 @@ cpdef int isqrt(int n) noexcept
 @cython.final
 cdef class Direction:
     cdef public int x_q14, y_q14, z_q14
-    cdef public int along, length
+    cdef public int along_q4, squared
 
     @cython.locals(largest=int, length_q4=int, half=int)
     cpdef bint point(self, int x, int y, int z) noexcept
@@ -16,7 +16,7 @@ cdef class Direction:
     @cython.locals(largest=int)
     cpdef void lean(self, int x, int y, int z) noexcept
 
-    cpdef bint beyond(self, int cos_q14) noexcept
+    cpdef bint beyond(self, int cos2_q15) noexcept
 
 @cython.final
 cdef class Gravity:
