@@ -16,7 +16,7 @@ from simulator.errors import UserError
 Sources = Annotated[
     list[str],
     typer.Argument(
-        metavar="SOURCE...",
+        metavar="SOURCE",
         help="A bundled trace's name, 'bundled' for all of them, a corpus (.parquet), a CSV file or a folder of them.",
         show_default=False,
     ),

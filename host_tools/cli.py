@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import typer
 
 from host_tools import configuration, corpora, regression, replaying
-from host_tools.output import EXIT_INTERRUPTED, EXIT_MISTAKE, err
+from host_tools.output import EXIT_FINE, EXIT_INTERRUPTED, EXIT_MISTAKE, err
 from simulator.errors import UserError
 
 app = typer.Typer(
@@ -32,11 +33,16 @@ def main() -> None:
     """Run the command; a user's mistake is one line on standard error and status 2, never a traceback."""
     try:
         status = app(standalone_mode=False)
+        sys.stdout.flush()  # a full disk or a closed pipe may show only here
     except UserError as error:
         status = _mistake(str(error))
-    except BrokenPipeError:
-        sys.stderr.close()  # the reader of our output has gone; so do we, without a word
-        status = 0
+    except (BrokenPipeError, SystemExit):  # typer makes the one of the other
+        # The reader of our output has gone; so do we, without a word.
+        _drop_output()
+        status = EXIT_FINE
+    except OSError as error:
+        status = _mistake(f"{error.filename or 'output'}: cannot be read or written ({error.strerror or error})")
+        _drop_output()
     except KeyboardInterrupt:
         status = EXIT_INTERRUPTED
     except Exception as error:
@@ -52,5 +58,12 @@ def main() -> None:
 
 
 def _mistake(message: str) -> int:
-    err.print("dati: " + " ".join(message.split()), style="red", markup=False)
+    text = " ".join(message.split())
+    if text:  # none where the help was shown instead
+        err.print(f"dati: {text.replace('Value error, ', '')}", style="red")
     return EXIT_MISTAKE
+
+
+def _drop_output() -> None:
+    """Send nowhere what standard output still holds, so that the interpreter does not fail on it while leaving."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

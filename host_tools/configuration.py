@@ -6,7 +6,10 @@ from typing import Annotated
 
 import typer
 from dati.settings import PROFILES, TUNABLES, Settings, SettingsError
+from rich.console import Group
+from rich.padding import Padding
 from rich.table import Table
+from rich.text import Text
 
 from host_tools.choices import AsJson, SettingPairs, SettingsFile
 from host_tools.choices import settings as chosen
@@ -14,6 +17,8 @@ from host_tools.output import err, out, print_json
 from simulator import engines as simulator_engines
 from simulator.engines import EngineUnavailableError, compiled, store
 from simulator.errors import UserError
+
+_WIDE = 140  # columns; with fewer, what a setting does stands below its name
 
 
 def settings(
@@ -32,11 +37,16 @@ def settings(
     if as_json:
         print_json(values)
         return
-    table = Table("setting", "value", "unit", "range", "what it does", title=f"profile {values['profile']}", box=None)
+    wide = out.width >= _WIDE
+    columns = ["setting", "value", "range", *["what it does"] * wide]
+    table = Table(*columns, title=f"profile {values['profile']}", title_justify="left", box=None)
     for name, unit, _, lowest, highest, purpose in TUNABLES:
         span = "on or off" if unit == "switch" else f"{lowest} to {highest}"
-        shown = ("on" if values[name] else "off") if unit == "switch" else str(values[name])
-        table.add_row(name, shown, "" if unit == "switch" else unit, span, purpose)
+        shown = ("on" if values[name] else "off") if unit == "switch" else f"{values[name]} {unit}"
+        if wide:
+            table.add_row(name, shown, span, purpose)
+        else:
+            table.add_row(Group(name, Padding(Text(purpose, "dim"), (0, 0, 0, 2))), shown, span)
     out.print(table)
     for name, base, _, caps in PROFILES:
         if caps:
@@ -62,7 +72,7 @@ def engines(
                 action()
             except UserError as error:
                 # Not one's fault alone: the others still work, and the table below says what does not.
-                err.print(f"dati: {error}", style="yellow", markup=False)
+                err.print(f"dati: {error}", style="yellow")
             else:
                 err.print(f"{what}: ready")
     rows = []

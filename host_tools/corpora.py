@@ -9,7 +9,7 @@ import typer
 from rich.table import Table
 
 from datasets import sources
-from datasets.catalogue import catalogue
+from datasets.catalogue import NOT_STATED, catalogue
 from datasets.importers import IMPORTERS, import_corpus
 from host_tools.choices import AsJson
 from host_tools.output import out, print_json, progress_bar
@@ -27,12 +27,19 @@ def import_(
     ],
     source: Annotated[
         Path,
-        typer.Argument(help="The folder or archive (.tar.*, .zip) as it was downloaded.", show_default=False),
+        typer.Argument(
+            metavar="SOURCE", help="The folder or archive (.tar.*, .zip) as it was downloaded.", show_default=False
+        ),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="OUT.parquet", help="The corpus to write.")],
     pairs: Annotated[
         list[str] | None,
-        typer.Option("--option", metavar="NAME=VALUE", help="For the importer; `csv` takes most.", show_default=False),
+        typer.Option(
+            "--option",
+            metavar="NAME=VALUE",
+            help="For the importer, as licence=MIT; a wrong name lists those it takes.",
+            show_default=False,
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -74,9 +81,9 @@ def import_(
     if report.rejected:
         out.print(f"  rejected: {len(report.rejected)}", style="yellow")
         for reason, count in report.by_reason.most_common():
-            out.print(f"    {count} x {reason}", markup=False)
+            out.print(f"    {count} x {reason}")
         for rejection in report.rejected[:_SHOWN_REJECTIONS]:
-            out.print(f"      {rejection.file} {rejection.where}", style="dim", markup=False)
+            out.print(f"      {rejection.file} {rejection.where}", style="dim")
         if len(report.rejected) > _SHOWN_REJECTIONS:
             out.print(f"      and {len(report.rejected) - _SHOWN_REJECTIONS} more; --json lists all", style="dim")
 
@@ -98,22 +105,13 @@ def list_(as_json: AsJson = False) -> None:
         table.add_row(trace.id, f"{trace.duration_s:.0f}", trace.words)
     out.print(table)
     out.print()
-    table = Table(
-        "public set",
-        "placement",
-        "rate",
-        "falls",
-        "others",
-        "hours",
-        "licence",
-        "source",
-        "importer",
-        box=None,
-    )
+    table = Table("public set", "what it holds; licence; where it is, and who reads it", box=None)
+    table.columns[1].overflow = "fold"
     for entry in catalogue():
-        numbers = [str(value) for value in (entry.falls, entry.others, entry.hours)]
-        row = [entry.name, entry.placement, entry.rate, *numbers, entry.licence, entry.source, entry.importer]
-        table.add_row(*["?" if cell == "not stated" else cell for cell in row])
+        holds = f"{entry.placement}; {entry.rate}; falls {entry.falls}, others {entry.others}, hours {entry.hours}"
+        reader = f"dati import {entry.importer}" if entry.importer else "no importer"
+        lines = f"{holds}; licence {entry.licence}".replace(NOT_STATED, "?"), f"{entry.source}; {reader}"
+        table.add_row(entry.name, "\n".join(lines))
     out.print(table)
     out.print("? is not stated. None is passed on with this project: obtain your own copy, and mind its licence.")
 
@@ -135,7 +133,4 @@ def info(
         ("worn at", summary.by_placement),
         ("licence", summary.by_licence),
     ):
-        out.print(
-            f"  {title}: " + ", ".join(f"{name} {count}" for name, count in counts.most_common()),
-            markup=False,
-        )
+        out.print(f"  {title}: " + ", ".join(f"{name} {count}" for name, count in counts.most_common()))

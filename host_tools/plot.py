@@ -17,8 +17,10 @@ from matplotlib.axes import Axes
 
 from simulator.engines.python import make_device, replay
 from simulator.replay import Options, Outcome, cause_names, device_settings
+from simulator.trace import INPUTS
 
 _AXIS_COLOURS = {"x": "#4477aa", "y": "#228833", "z": "#aa3377"}
+_LOST = list(INPUTS).index("lost")
 _LIMIT = {"color": "#cc3311", "linestyle": "--", "linewidth": 1}
 _STATE_COLOURS = {
     alarm.IN_PRE_ALARM: ("#f5c542", "pre-alarm"),
@@ -53,7 +55,7 @@ def measures(outcome: Outcome) -> list[Slot]:
     rows: list[Slot] = []
 
     def watched() -> None:
-        peak_mg = 2 * math.sqrt(bank._peak)
+        peak_mg = 2 * math.sqrt(bank._peak) if bank._missing < bank.slot_samples else math.nan
         finish()
         vertical, motion = bank.vertical, bank.motion
         cosine = vertical.along_q4 / 16 / math.sqrt(128 * vertical.squared) if vertical.squared else 1.0
@@ -76,10 +78,10 @@ def measures(outcome: Outcome) -> list[Slot]:
 
 def draw(outcome: Outcome, options: Options, path: Path) -> None:
     """Write the picture of one outcome."""
-    recording, job = outcome.recording, outcome.job
+    recording = outcome.recording
     settings = device_settings(recording, options)
     slots = measures(outcome)
-    t_s = np.arange(len(job.samples)) / settings.rate_hz
+    t_s, accel_g, end_s = _on_device_clock(outcome, settings.rate_hz)
     slot_t_s = np.array([slot.t_s for slot in slots])
 
     figure, (motion_ax, lean_ax, level_ax, peak_ax, state_ax) = plt.subplots(
@@ -88,16 +90,17 @@ def draw(outcome: Outcome, options: Options, path: Path) -> None:
     title = f"{recording.id}: {recording.words}" if recording.words else recording.id
     figure.suptitle(title, fontsize=12, wrap=True)
 
-    for axis, values in zip("xyz", job.samples.T, strict=True):
-        motion_ax.plot(t_s, values / 1000, color=_AXIS_COLOURS[axis], linewidth=0.7, label=axis)
-    norm_g = np.linalg.norm(job.samples / 1000, axis=1)
-    motion_ax.plot(t_s, norm_g, color="black", linewidth=0.5, alpha=0.6, label="|a|")
+    for axis, values in zip("xyz", accel_g.T, strict=True):
+        motion_ax.plot(t_s, values, color=_AXIS_COLOURS[axis], linewidth=0.7, label=axis)
+    motion_ax.plot(t_s, np.linalg.norm(accel_g, axis=1), color="black", linewidth=0.5, alpha=0.6, label="|a|")
     motion_ax.set_ylabel("acceleration\n(g)")
-    for name in ("onset", "impact", "end"):
+    for name, side in (("onset", "right"), ("impact", "left"), ("end", "left")):
         t_ms = getattr(recording, f"{name}_ms")
         if t_ms is not None:
             motion_ax.axvline(t_ms / 1000, color="grey", linestyle=":", linewidth=1)
-            motion_ax.annotate(name, (t_ms / 1000, 1), xycoords=("data", "axes fraction"), fontsize=8, va="bottom")
+            motion_ax.annotate(
+                name, (t_ms / 1000, 1), xycoords=("data", "axes fraction"), fontsize=8, va="bottom", ha=side
+            )
 
     lean_ax.plot(slot_t_s, [slot.lean_deg for slot in slots], color="#e08a1e")
     lean_ax.axhline(settings.verticality_threshold_deg, **_LIMIT, label="threshold")
@@ -131,21 +134,34 @@ def draw(outcome: Outcome, options: Options, path: Path) -> None:
     peak_ax.set_ylabel("peak of slot\n(g)")
     peak_ax.set_ylim(bottom=0)
 
-    _draw_states(state_ax, outcome, slots, len(t_s) / settings.rate_hz)
+    _draw_states(state_ax, outcome, slots, end_s)
     for ax in (motion_ax, lean_ax, level_ax, peak_ax):
-        ax.legend(loc="upper left", fontsize=8, ncols=4, framealpha=0.8)
+        ax.legend(loc="upper left", bbox_to_anchor=(1, 1), fontsize=8, frameon=False)
         ax.grid(alpha=0.25)
-        _shade(ax, outcome, len(t_s) / settings.rate_hz)
+        _shade(ax, outcome, end_s)
     state_ax.set_xlabel("time (s)")
-    state_ax.set_xlim(0, len(t_s) / settings.rate_hz)
+    state_ax.set_xlim(0, end_s)
     figure.savefig(path, dpi=110)
     plt.close(figure)
+
+
+def _on_device_clock(outcome: Outcome, rate_hz: int) -> tuple[np.ndarray, np.ndarray, float]:
+    """When the device took each sample (s), the samples (g), and the end: what was lost took its time, and is a gap."""
+    accel_g = outcome.job.samples / 1000
+    lost = np.zeros(len(accel_g) + 1, int)
+    for at, what, count in outcome.job.inputs:
+        if what == _LOST:
+            lost[min(at, len(accel_g))] += count
+    t_s = (np.arange(len(accel_g)) + np.cumsum(lost)[:-1]) / rate_hz
+    gaps = np.flatnonzero(lost[:-1])
+    t_s, end_s = np.insert(t_s, gaps, np.nan), (len(accel_g) + int(lost.sum())) / rate_hz
+    return t_s, np.insert(accel_g, gaps, np.nan, axis=0), end_s
 
 
 def _spans(outcome: Outcome, end_s: float) -> list[tuple[float, float, int]]:
     """When the alarm was in which state: (from, to, state), in seconds, the quiet left out."""
     marks = [(event.t_ms / 1000, event.argument) for event in outcome.events if event.code == codes.SIGNAL]
-    ends = [t_s for t_s, _ in marks[1:]] + [end_s]
+    ends = [*(t_s for t_s, _ in marks), end_s][1:]
     return [(t_s, until, state) for (t_s, state), until in zip(marks, ends, strict=True) if state != alarm.QUIET]
 
 
@@ -163,11 +179,22 @@ def _draw_states(ax: Axes, outcome: Outcome, slots: list[Slot], end_s: float) ->
             ax.text((start_s + until_s) / 2, 0, name, ha="center", va="center", fontsize=8)
     step_s = slots[0].t_s if slots else 0
     for row, (cause, colour) in enumerate(_CAUSE_COLOURS.items(), start=1):
-        held = [(slot.t_s - step_s, step_s) for slot in slots if cause in cause_names(slot.conditions)]
+        # What a slot showed is known, and reported, at its end.
+        held = [(slot.t_s, step_s) for slot in slots if cause in cause_names(slot.conditions)]
         ax.broken_barh(held, (row - 0.4, 0.8), color=colour)
     for event in outcome.events:
         if event.code in (codes.PRE_ALARM, codes.ALARM, codes.CANCELLED, codes.CAUSE_ADDED):
             ax.axvline(event.t_ms / 1000, color="black", linewidth=0.8)
+            if event.code != codes.CANCELLED and not set(cause_names(event.argument)) & set(_CAUSE_COLOURS):
+                text = "+".join(cause_names(event.argument))
+                ax.annotate(
+                    text,
+                    (event.t_ms / 1000, len(rows) - 0.6),
+                    fontsize=8,
+                    va="bottom",
+                    xytext=(3, 0),
+                    textcoords="offset points",
+                )
     ax.set_yticks(range(len(rows)), rows, fontsize=8)
     ax.set_ylim(len(rows) - 0.5, -0.5)
     ax.grid(alpha=0.25, axis="x")

@@ -7,6 +7,7 @@ with a reason, which is committed beside them.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
@@ -26,6 +27,8 @@ from simulator.replay import Options, Outcome, event_line, replay
 EXPECTED = sources.TRACES / "expected"
 EXPECTATIONS = Path(sources.__file__).parent / "expectations"
 LOG = EXPECTATIONS / "ACCEPTED.md"
+
+_RAISED = re.compile(r"( \w+@[\d.]+)+\n$| -\n$")  # the end of a corpus line; the id before it may have blanks
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,7 @@ def regress(
     corpora: Annotated[
         list[Path] | None,
         typer.Argument(
-            metavar="[CORPUS...]",
+            metavar="CORPUS",
             help="Corpora to check; without any: the bundled traces.",
             show_default=False,
         ),
@@ -79,12 +82,12 @@ def regress(
     changed: list[str] = []
     differences: list[Difference] = []
     checked = 0
-    for name, expected, found in _comparisons(corpora or [], runner):
+    for name, place, expected, found in _comparisons(corpora or [], runner):
         checked += len(found)
         these = list(_compare(expected, found))
         differences += these
         if accept is not None and (these or expected != found):
-            _write(name, found)
+            _write(place, found)
             changed.append(f"{name}: {len(these)} of {len(found)}")
     if accept is not None and changed:
         _note(accept, changed)
@@ -93,7 +96,7 @@ def regress(
     else:
         for difference in differences if accept is None else []:
             for line in difference.lines:
-                out.print(line, style={"+": "green", "-": "red"}.get(line[0], ""), markup=False)
+                out.print(line, style={"+": "green", "-": "red"}.get(line[0], ""))
         verb = "accepted" if accept is not None else "differ"
         out.print(f"{checked} recordings checked, {len(differences)} {verb}")
     if differences and accept is None:
@@ -104,12 +107,12 @@ def regress(
 Texts = dict[str, str]
 
 
-def _comparisons(corpora: list[Path], engine: Engine) -> Iterator[tuple[str, Texts, Texts]]:
-    """Name, expected and found text by recording, for the bundled traces or for each data set of the corpora."""
+def _comparisons(corpora: list[Path], engine: Engine) -> Iterator[tuple[str, Path, Texts, Texts]]:
+    """Name, place, expected and found text by recording: of the bundled traces, or of each data set of the corpora."""
     if not corpora:
         found = {o.recording.id: trace_text(o) for o in _replayed(sources.bundled_traces(), engine, "bundled traces")}
         expected = {path.stem: path.read_text(encoding="utf-8") for path in sorted(EXPECTED.glob("*.txt"))}
-        yield "bundled", expected, found
+        yield "bundled", EXPECTED, expected, found
         return
     by_dataset: dict[str, Texts] = {}
     for path in corpora:
@@ -117,19 +120,20 @@ def _comparisons(corpora: list[Path], engine: Engine) -> Iterator[tuple[str, Tex
             line = corpus_line(outcome)
             by_dataset.setdefault(outcome.recording.dataset, {})[outcome.recording.id] = line + "\n"
     for name, found in by_dataset.items():
-        yield name, _read_expectation(name), found
+        file = re.sub(r"[^\w.-]", "_", name)  # a data set may bear any name, that of a path too
+        place = EXPECTATIONS / f"{file}.txt"
+        yield name, place, _read_expectation(place), found
 
 
 def _replayed(recordings: Iterable, engine: Engine, what: str) -> Iterator[Outcome]:
     return tracked(replay(recordings, engine, Options()), what, None)
 
 
-def _read_expectation(dataset: str) -> Texts:
-    path = EXPECTATIONS / f"{dataset}.txt"
+def _read_expectation(path: Path) -> Texts:
     if not path.exists():
         return {}
     lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-    return {line.split(" ", 1)[0]: line for line in lines}
+    return {_RAISED.sub("", line): line for line in lines}
 
 
 def _compare(expected: Texts, found: Texts) -> Iterator[Difference]:
@@ -148,8 +152,8 @@ def _compare(expected: Texts, found: Texts) -> Iterator[Difference]:
             yield Difference(identity, list(diff))
 
 
-def _write(name: str, found: Texts) -> None:
-    if name == "bundled":
+def _write(place: Path, found: Texts) -> None:
+    if place == EXPECTED:
         EXPECTED.mkdir(parents=True, exist_ok=True)
         for path in EXPECTED.glob("*.txt"):
             if path.stem not in found:
@@ -158,8 +162,8 @@ def _write(name: str, found: Texts) -> None:
             (EXPECTED / f"{identity}.txt").write_text(text, encoding="utf-8")
         return
     EXPECTATIONS.mkdir(parents=True, exist_ok=True)
-    merged = {**_read_expectation(name), **found}
-    (EXPECTATIONS / f"{name}.txt").write_text("".join(merged[key] for key in sorted(merged)), encoding="utf-8")
+    merged = {**_read_expectation(place), **found}
+    place.write_text("".join(merged[key] for key in sorted(merged)), encoding="utf-8")
 
 
 def _note(reason: str, changed: list[str]) -> None:

@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 from dati import events as codes
 from rich.table import Table
+from rich.text import Text
 
 from datasets import sources as known
 from host_tools import choices
@@ -23,6 +24,7 @@ from simulator.replay import replay as run_replay
 from simulator.trace import Recording
 
 _CAUSES = [name for _, name in codes.CAUSES]
+_PICTURES = (".png", ".svg", ".pdf")
 
 
 class Worker(StrEnum):
@@ -56,17 +58,23 @@ class Summary:
         seen = set().union(*self.with_cause.values()) if self.with_cause else set()
         return [name for name in _CAUSES if name in seen]
 
-    def table(self) -> Table:
-        table = Table("kind", "placement", box=None, title="recordings in which a cause reached a pre-alarm or alarm")
+    def table(self, width: int) -> Table:
+        """A row for each kind and placement; a column for each where the rows would not fit."""
         causes = self.causes()
-        for column in ("recordings", "hours", *causes, "pre-alarms/h"):
-            table.add_column(column, justify="right")
+        rows = [["kind", "placement", "recordings", "hours", *causes, "pre-alarms/h"]]
         for group, recordings in sorted(self.recordings.items()):
             shown = [
                 f"{self.with_cause[group][name]} ({self.with_cause[group][name] / recordings:.1%})" for name in causes
             ]
             hours = self.hours[group]
-            table.add_row(*group, str(recordings), f"{hours:.2f}", *shown, f"{self.pre_alarms[group] / hours:.2f}")
+            rows.append([*group, str(recordings), f"{hours:.2f}", *shown, f"{self.pre_alarms[group] / hours:.2f}"])
+        needed = sum(max(map(len, column)) + 2 for column in zip(*rows, strict=True))
+        head, *body = rows if needed <= width else [list(column) for column in zip(*rows, strict=True)]
+        table = Table(box=None, title="recordings in which a cause reached a pre-alarm or alarm", title_justify="left")
+        for name in head:
+            table.add_column(name, justify="left" if name in ("kind", "placement") else "right")
+        for row in body:
+            table.add_row(*row)
         return table
 
     def as_json(self) -> list[dict[str, object]]:
@@ -105,12 +113,12 @@ def outcome_json(outcome: Outcome) -> dict[str, Any]:
 def print_timeline(outcome: Outcome) -> None:
     """One recording as a person reads it."""
     recording = outcome.recording
-    out.print(f"[bold]{recording.id}[/]  {recording.words}", highlight=False)
+    out.print(Text.assemble((recording.id, "bold"), f"  {recording.words}"))
     out.print(f"{recording.duration_s:.1f} s, {recording.placement}, {recording.kind}", style="dim")
     for event in outcome.events:
         style = {codes.PRE_ALARM: "yellow", codes.ALARM: "bold red", codes.CANCELLED: "green"}.get(event.code, "")
         if event.code != codes.SIGNAL:  # it only repeats the state for the drivers
-            out.print(event_line(event), style=style, markup=False)
+            out.print(event_line(event), style=style)
     if not outcome.events:
         out.print("    nothing raised", style="dim")
 
@@ -132,11 +140,13 @@ def replay(
 
     One recording: its timeline. Several: a summary. Ctrl-C stops and sums up what was done.
 
-    Examples: `dati replay faint-standing --plot faint.png`, `dati replay sisfall.parquet --select kind=fall`.
+    Examples: `dati replay fainting-at-work --plot faint.png`, `dati replay sisfall.parquet --select kind=fall`.
     """
     options = Options(choices.settings(settings_file, pairs), worker is Worker.CANCELS)
     runner = choices.engine(engine)
     if plot is not None:
+        if plot.suffix.lower() not in _PICTURES:
+            raise UserError(f"--plot {plot}: name a file that ends in {', '.join(_PICTURES)}")
         check_writable(plot)
     total = sum(filter(None, map(known.count, sources))) or None
     summary, shown, interrupted = Summary(), [], False
@@ -170,7 +180,7 @@ def replay(
     elif summary.total == 1 and last is not None:
         print_timeline(last)
     elif summary.total:
-        out.print(summary.table())
+        out.print(summary.table(out.width))
     if plot is not None and last is not None:
         err.print(f"drawn: {plot}")
     if interrupted:
@@ -229,7 +239,7 @@ def _print_digest(identity: str, events: int, value: str, as_json: bool) -> None
     if as_json:
         print_json({"id": identity, "events": events, "digest": value})
     else:
-        out.print(f"{identity}\t{events}\t{value}", markup=False)
+        out.print(f"{identity}\t{events}\t{value}")
 
 
 def _drawn(recordings: Iterable[Recording], count: int, seed: int) -> list[Recording]:
