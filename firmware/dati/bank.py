@@ -85,14 +85,14 @@ class DetectorBank:
         return self.vertical.point(x_mg, y_mg, z_mg)
 
     def zero(self):
-        """Learn the worn vertical from gravity now. False, and nothing learned, unless the worker stands still."""
+        """Learn the worn vertical from gravity now. False, and nothing learned, unless the worker is seen still."""
+        if not self.motion.judged or self.motion.level_mg > self._sensitivity_mg:
+            return False
         gravity = self.gravity
         if max(abs(gravity.x_mg), abs(gravity.y_mg), abs(gravity.z_mg)) > _HIGHEST_1G_MG:
             return False
         squared = gravity.x_mg * gravity.x_mg + gravity.y_mg * gravity.y_mg + gravity.z_mg * gravity.z_mg
         if squared < _LOWEST_1G_MG * _LOWEST_1G_MG or squared > _HIGHEST_1G_MG * _HIGHEST_1G_MG:
-            return False
-        if self.motion.level_mg > self._sensitivity_mg:
             return False
         return self.set_vertical(gravity.x_mg, gravity.y_mg, gravity.z_mg)
 
@@ -188,18 +188,17 @@ class DetectorBank:
 
     def _finish_slot(self):
         """Judge the slot that is full, and start the next."""
-        judge = not self._shaken_slot
-        if self._missing == 0:
+        got = self.slot_samples - self._missing
+        judge = not self._shaken_slot and 2 * got >= self.slot_samples
+        # A slot that is not judged leaves posture as the last one had it.
+        if judge and self._missing == 0:
             self._x_mg = self._sum_x >> self._slot_shift
             self._y_mg = self._sum_y >> self._slot_shift
             self._z_mg = self._sum_z >> self._slot_shift
-        elif 2 * self._missing <= self.slot_samples:
-            got = self.slot_samples - self._missing
+        elif judge:
             self._x_mg = self._sum_x // got
             self._y_mg = self._sum_y // got
             self._z_mg = self._sum_z // got
-        else:
-            judge = False  # too little of it: the last slot's posture stands
         peak = self._peak
         self._left = self.slot_samples
         self._sum_x = 0
@@ -213,7 +212,8 @@ class DetectorBank:
     def _judge(self, x_mg, y_mg, z_mg, peak, judge):
         gravity = self.gravity
         motion = self.motion
-        gravity.step(x_mg, y_mg, z_mg)
+        if judge:
+            gravity.step(x_mg, y_mg, z_mg)
         if peak > self._beat_peak:
             self._beat_peak = peak
         conditions = 0
@@ -221,7 +221,7 @@ class DetectorBank:
             self._moving = motion.judged and motion.worker_mg() > self._sensitivity_mg
             if self._immobility_on:
                 self.immobility.step(self._moving)
-            if self._flight_on:
+            if self._flight_on and motion.judged:
                 self.flight.step(self._beat_peak)
             self._beat_peak = 0
         if self._verticality_on:

@@ -57,7 +57,8 @@ class Device:
 
         Stops as soon as there are events to read; returns the index of the next sample to take.
         """
-        self.silence.stop()
+        if first < end:
+            self.silence.stop()
         while first < end and self.events.count == 0:
             stop = min(end, first + self._samples_until_due())
             self.bank.shaken = self.alarm.shaking(self.now_ms)

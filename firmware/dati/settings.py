@@ -148,12 +148,9 @@ class Settings:
     def __init__(self, values=None):
         values = dict(values or {})
         self.profile = values.pop("profile", "default")
-        chain = []  # type: list[tuple]
-        name = self.profile
-        while name is not None:
-            profile = _profile(name)
-            chain.insert(0, profile)
-            name = profile[1]
+        chain = [_profile(self.profile)]
+        while chain[0][1] is not None:
+            chain.insert(0, _profile(chain[0][1]))
         merged = {row[0]: row[2] for row in TUNABLES}
         for profile in chain:
             merged.update(dict(profile[2]))

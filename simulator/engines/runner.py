@@ -77,16 +77,17 @@ class Replay:
             stop = min(self.taken + self.block, self.count, self.cancel_at)
             if 3 * self.next_input < len(self.inputs):
                 stop = min(stop, self.inputs[3 * self.next_input])
-            if self.shake_mg and device.alarm.shaking(device.now_ms):
-                self._run_shaken()
+            if self.shake_mg and device.alarm.state == _PRE_ALARM:
+                self._run_one(self.shake_mg if device.alarm.shaking(device.now_ms) else 0)
             else:
                 self.taken = device.run(self.samples, self.taken, stop)
 
-    def _run_shaken(self):
+    def _run_one(self, shake_mg):
+        """One sample, shaken to and fro by `shake_mg`."""
         one = self._one
         at = 3 * self.taken
-        shake_mg = -self.shake_mg if self.taken & 1 else self.shake_mg
-        one[0] = max(-32768, min(32767, self.samples[at] + shake_mg))
+        x_mg = int(self.samples[at])
+        one[0] = max(-32768, min(32767, x_mg - shake_mg if self.taken & 1 else x_mg + shake_mg))
         one[1] = self.samples[at + 1]
         one[2] = self.samples[at + 2]
         self.device.run(one, 0, 1)
