@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from enum import StrEnum
@@ -239,7 +240,7 @@ def _print_digest(identity: str, events: int, value: str, as_json: bool) -> None
     if as_json:
         print_json({"id": identity, "events": events, "digest": value})
     else:
-        out.print(f"{identity}\t{events}\t{value}")
+        sys.stdout.write(f"{identity}\t{events}\t{value}\n")  # rich would make blanks of the tabs
 
 
 def _drawn(recordings: Iterable[Recording], count: int, seed: int) -> list[Recording]:
