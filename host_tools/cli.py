@@ -42,7 +42,8 @@ def main() -> None:
         status = EXIT_FINE
     except OSError as error:
         status = _mistake(f"{error.filename or 'output'}: cannot be read or written ({error.strerror or error})")
-        _drop_output()
+        if error.filename is None:
+            _drop_output()
     except KeyboardInterrupt:
         status = EXIT_INTERRUPTED
     except Exception as error:
