@@ -590,11 +590,26 @@ def test_a_full_disk_is_one_line(options):
     assert done.stderr.startswith("dati: ") and done.stderr.count("\n") == 1
 
 
+def open_when_read(fifo: Path):
+    """The pipe, open for writing, as soon as somebody reads it."""
+    for _ in range(600):
+        try:
+            return os.fdopen(os.open(fifo, os.O_WRONLY | os.O_NONBLOCK), "w")
+        except OSError:  # nobody yet
+            time.sleep(0.1)
+    raise AssertionError("nobody reads")
+
+
 @pytest.mark.parametrize("as_json", [False, True])
 def test_an_interrupted_replay_sums_up_what_was_done(tmp_path, as_json):
     path = corpus(tmp_path / "a.parquet", *(still(f"made/{number}", 10_000) for number in range(2000)))
-    process = started("replay", path, *PYTHON, *["--json"] * as_json, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    time.sleep(3)  # it starts in one second and would take a minute
+    first = tmp_path / "first.csv"
+    os.mkfifo(first)
+    options = ["--json"] * as_json
+    process = started("replay", first, path, *PYTHON, *options, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    with open_when_read(first) as file:
+        file.write(HEADER + "0,0,1,0\n20,0,1,0\n")
+    time.sleep(0.5)  # of the minute that the rest would take
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
