@@ -106,10 +106,19 @@ class Outcome:
 
 def device_settings(recording: Recording, options: Options) -> Settings:
     """The settings this recording is replayed with. UserError names the value refused, and what is permitted."""
+    placement = {} if "placement" in recording.settings else _placement(recording)
     try:
-        return Settings({**recording.settings, **options.settings})
+        return Settings({**placement, **recording.settings, **options.settings})
     except SettingsError as error:
         raise UserError(f"settings: {error}") from None
+
+
+def _placement(recording: Recording) -> dict[str, object]:
+    """What the device would be told of where it is worn; the waist where a recording's place has no setting."""
+    for setting, words in (("wrist", ("wrist",)), ("pocket", ("pocket", "thigh"))):
+        if any(word in recording.placement for word in words):
+            return {"placement": setting}
+    return {}
 
 
 def make_job(recording: Recording, options: Options) -> Job:

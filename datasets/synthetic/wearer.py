@@ -240,7 +240,7 @@ class Wearer(Body):
         if slow:
             return self._turn(end, self._rng.uniform(3, 4.5), rise_m=-0.35, effort_mg=15)
         self._turn(leaning(toward, 30), 0.6)
-        return self._fall(end, 0.55, 0.6, self._rng.uniform(0.045, 0.065))
+        return self._fall(end, 0.6, 0.8, self._rng.uniform(0.075, 0.11))
 
     def harness_fall(self, free_fall_s: float = 0.55, hang_deg: float = 25) -> Self:
         """Fall from a height into a harness: free fall, arrest, one rebound, then hang and swing.

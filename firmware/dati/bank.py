@@ -42,7 +42,7 @@ class DetectorBank:
         self.immobility = Immobility(
             self.beats(settings.immobility_delay_ms), self.beats(settings.immobility_return_ms)
         )
-        self.fall = Fall(settings, self.slots)
+        self.fall = Fall(settings, self.slots, self.vertical)
         self.flight = Flight(settings, self.beats(settings.flight_delay_ms))
         self._verticality_on = settings.verticality_enabled
         self._immobility_on = settings.immobility_enabled

@@ -4,94 +4,49 @@ To change a default or a range, change its row. Values come as a dict (from a JS
 are checked here, and are read by the detectors once, when they are made.
 """
 
-# name, unit, default, lowest, highest, what it does. A switch has the unit "switch" and no range.
+# name, unit, default, lowest, highest, what it does. A switch has the unit "switch" and no range; a choice has its
+# permitted words in place of the lowest.
+# fmt: off
 TUNABLES = (
     ("rate_hz", "Hz", 50, 25, 200, "samples a second the accelerometer is asked for"),
-    (
-        "worn_up_axis",
-        "axis",
-        2,
-        -3,
-        3,
-        "axis that points up as worn until zeroed: 1 x, 2 y, 3 z; minus: downwards",
-    ),
+    ("placement", "choice", "waist", ("waist", "pocket", "wrist"), None, "where the device is worn"),
+    ("worn_up_axis", "axis", 2, -3, 3, "axis that points up as worn until zeroed: 1 x, 2 y, 3 z; minus: downwards"),
     ("verticality_enabled", "switch", True, None, None, "detect loss of verticality"),
     # TWIG: 0 to 90 degrees, default 45. DIN practice: 30 to 45 (baunetzwissen.de, PNA alarm types).
-    (
-        "verticality_threshold_deg",
-        "deg",
-        45,
-        20,
-        90,
-        "lean from the worn vertical beyond which verticality is lost",
-    ),
+    ("verticality_threshold_deg", "deg", 45, 20, 90, "lean from the worn vertical beyond which verticality is lost"),
     ("verticality_delay_ms", "ms", 20000, 1000, 60000, "how long it must stay lost"),
     ("verticality_return_deg", "deg", 10, 2, 30, "how far below the threshold counts as upright again"),
     # TWIG Protector: "normal status delay" 1 to 5 s.
     ("verticality_return_ms", "ms", 2000, 1000, 5000, "how long upright before verticality is regained"),
-    (
-        "verticality_needs_immobility",
-        "switch",
-        False,
-        None,
-        None,
-        "count lost verticality only while motionless",
-    ),
+    ("verticality_needs_immobility", "switch", False, None, None, "count lost verticality only while motionless"),
     ("immobility_enabled", "switch", True, None, None, "detect immobility"),
     # TWIG: 20 to 999 mG, default 100.
-    (
-        "immobility_sensitivity_mg",
-        "mg",
-        100,
-        20,
-        999,
-        "worker motion above this, over steady vibration, is life",
-    ),
+    ("immobility_sensitivity_mg", "mg", 100, 20, 999, "worker motion above this, over steady vibration, is life"),
     ("immobility_delay_ms", "ms", 60000, 10000, 1800000, "how long motionless"),
     ("immobility_return_ms", "ms", 2000, 1000, 5000, "how long moving before immobility ends"),
     ("fall_enabled", "switch", True, None, None, "detect falls"),
-    (
-        "fall_impact_mg",
-        "mg",
-        2200,
-        1500,
-        6000,
-        "peak acceleration that makes a moment worth judging as a fall",
-    ),
-    ("fall_tilt_deg", "deg", 45, 20, 90, "change of posture across the impact that makes it a fall"),
+    ("fall_impact_mg", "mg", 1500, 1500, 6000, "peak acceleration that makes a moment worth judging as a fall"),
+    ("fall_points", "points", 0, -500, 500, "points that make it a fall: fewer find more falls and more that are none"),
     ("flight_enabled", "switch", False, None, None, "detect violent motion that goes on (flight, struggle)"),
     ("flight_level_mg", "mg", 3000, 1500, 8000, "peak acceleration of every second of violent motion"),
     ("flight_delay_ms", "ms", 8000, 3000, 60000, "how long violent"),
-    (
-        "pre_alarm_ms",
-        "ms",
-        15000,
-        0,
-        45000,
-        "how long the worker can cancel before an involuntary alarm leaves",
-    ),
-    (
-        "recovery_cancels",
-        "switch",
-        False,
-        None,
-        None,
-        "motion or uprightness regained cancels its own pre-alarm",
-    ),
+    ("pre_alarm_ms", "ms", 15000, 0, 45000, "how long the worker can cancel before an involuntary alarm leaves"),
+    ("recovery_cancels", "switch", False, None, None, "motion or uprightness regained cancels its own pre-alarm"),
     ("sos_hold_ms", "ms", 1500, 0, 60000, "how long the SOS button is held for a voluntary alarm"),
     ("tear_off_enabled", "switch", True, None, None, "the tear-off cord raises an alarm"),
     ("tear_off_delay_ms", "ms", 200, 0, 90000, "how long the cord must be out: a contact bounces"),
     ("dead_man_enabled", "switch", False, None, None, "the worker must give a sign of life at an interval"),
     ("dead_man_interval_ms", "ms", 840000, 30000, 3600000, "longest time without a sign of life"),
-    (
-        "technical_delay_ms",
-        "ms",
-        60000,
-        1000,
-        3600000,
-        "how long the sensor may be silent before a technical alarm",
-    ),
+    ("technical_delay_ms", "ms", 60000, 1000, 3600000, "how long the sensor may be silent before a technical alarm"),
 )
+# fmt: on
+
+# What the default is where the device is not worn on the trunk: a wrist and a thigh lean as they like.
+PLACEMENTS = {
+    "waist": {},
+    "pocket": {"verticality_enabled": False},
+    "wrist": {"verticality_enabled": False},
+}
 
 # A profile: values over the defaults, the profile it adds to, and caps: names whose sum may not exceed a value.
 # din-0825-11 follows the longest trigger times (pre-alarm included) that DGUV Information 212-139, annex 2, table 5
@@ -152,6 +107,7 @@ class Settings:
         while chain[0][1] is not None:
             chain.insert(0, _profile(chain[0][1]))
         merged = {row[0]: row[2] for row in TUNABLES}
+        merged.update(PLACEMENTS.get(values.get("placement"), {}))
         for profile in chain:
             merged.update(dict(profile[2]))
         for name in values:
@@ -208,6 +164,10 @@ def _check(row, value):
     if unit == "switch":
         if value is not True and value is not False:
             raise SettingsError("%s = %r: must be true or false" % (name, value))
+        return
+    if unit == "choice":
+        if value not in lowest:
+            raise SettingsError("%s = %r: permitted: %s" % (name, value, ", ".join(lowest)))
         return
     if type(value) is not int:
         raise SettingsError("%s = %r: must be a whole number from %d to %d %s" % (name, value, lowest, highest, unit))
