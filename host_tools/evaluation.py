@@ -30,6 +30,7 @@ _PICTURES = 60
 _RIGHT_PICTURES = 12
 _SEED = 1  # of the draw of pictures: the same recordings each time
 _GROUPS = ("missed", "false", "right")
+_WIDE = 120  # columns; with fewer, the table of others has no room for what an activity is
 
 
 class By(StrEnum):
@@ -163,10 +164,18 @@ def report_json(scores: Collection[Score], by: By | None = None) -> dict[str, ob
                 "words": them[0].words if by is By.ACTIVITY else "",
                 **Summary(them).as_json(),
             }
-            for name, summary in found.items()
+            for name, summary in _tables(scores, by).items()
             for group, them in scoring.grouped(summary.scores, by).items()
         ]
     return report
+
+
+def _tables(scores: Collection[Score], by: By | None) -> dict[str, Summary]:
+    """What has a table of its own: a data set and placement, or a data set where placements are the rows."""
+    if by is not By.PLACEMENT:
+        return scoring.corpora(scores)
+    worn = [one for one in scores if one.role != NOT_WORN]
+    return {name: Summary(them) for name, them in scoring.grouped(worn, "dataset").items()}
 
 
 def not_worn(scores: Collection[Score]) -> list[dict[str, object]]:
@@ -183,15 +192,15 @@ def not_worn(scores: Collection[Score]) -> list[dict[str, object]]:
 
 def print_report(scores: Collection[Score], by: By | None) -> None:
     """The result as a person reads it, in 80 columns."""
-    for number, (name, summary) in enumerate(scoring.corpora(scores).items()):
+    for number, (name, summary) in enumerate(_tables(scores, by).items()):
         if number:
             out.print()
         lying = len(summary.others) - len(summary.worn)
         out.print(name, style="bold")
         out.print(
-            f"{len(summary.falls)} falls, {len(summary.others)} others"
-            + (f" ({lying} of scripted lying down: judged for falls only)" if lying else "")
-            + f", {summary.worn_hours:.2f} worn hours",
+            f"falls {len(summary.falls)}, others {len(summary.others)}"
+            + (f" ({lying} lying down: judged for falls only)" if lying else "")
+            + f", worn hours {summary.worn_hours:.2f}",
             style="dim",
         )
         if by is None:
@@ -246,33 +255,41 @@ def _print_summary(summary: Summary) -> None:
 
 
 def _print_groups(summary: Summary, by: By) -> None:
-    words = ["what"] * (by is By.ACTIVITY)
-    falls = Table(by.value, "falls", "sensitivity %", "two-line", "delay s", *words, box=None)
-    others = Table(by.value, "others", "hours", "specificity %", "two-line", "false", "by cause", *words, box=None)
-    for table in (falls, others):
-        if words:  # what does not fit beside the figures is cut, not they
-            table.columns[-1].no_wrap, table.columns[-1].overflow, table.columns[-1].min_width = True, "ellipsis", 8
+    """A row for each group: a table of falls, a table of others."""
+    activity = by is By.ACTIVITY
+    falls = _figures(by.value, "falls", "sensitivity %", "two-line", "delay s", words=activity)
+    others = _figures(
+        by.value,
+        "others",
+        "hours",
+        "specificity %",
+        "two-line",
+        "false",
+        "by cause",
+        words=activity and out.width >= _WIDE,
+    )
     for group, them in scoring.grouped(summary.scores, by).items():
         one = Summary(them)
-        what = [them[0].words] if words else []
         if one.falls:
-            rule = one.rule_sensitivity.value or 0
-            falls.add_row(group, str(len(one.falls)), percent(one.sensitivity), f"{100 * rule:.1f}", _delay(one), *what)
+            rule = one.rule_sensitivity.value or 0.0
+            row = [group, str(len(one.falls)), percent(one.sensitivity), f"{100 * rule:.1f}", _delay(one)]
+            falls.add_row(*row, *[them[0].words] * (len(falls.columns) - len(row)))
         if one.others:
-            rule = one.rule_specificity.value or 0
-            others.add_row(
-                group,
-                str(len(one.others)),
-                f"{one.worn_hours:.2f}",
-                percent(one.specificity),
-                f"{100 * rule:.1f}",
-                str(one.false_pre_alarms),
-                _causes(one),
-                *what,
-            )
+            rule = one.rule_specificity.value or 0.0
+            row = [group, str(len(one.others)), f"{one.worn_hours:.2f}", percent(one.specificity), f"{100 * rule:.1f}"]
+            row += [str(one.false_pre_alarms), _causes(one)]
+            others.add_row(*row, *[them[0].words] * (len(others.columns) - len(row)))
     for table in (falls, others):
         if table.row_count:
             out.print(table)
+
+
+def _figures(*columns: str, words: bool) -> Table:
+    """A table in which names and words may fold, but figures stay whole."""
+    table = Table(box=None)
+    for name in [*columns, *["what"] * words]:
+        table.add_column(name, no_wrap=name not in (columns[0], "by cause", "what"), overflow="fold")
+    return table
 
 
 class _Gallery:

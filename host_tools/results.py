@@ -12,6 +12,7 @@ from typing import Any
 from datasets import sources
 from simulator.engines.base import FIRMWARE
 from simulator.errors import UserError
+from simulator.replay import REACTION_MS
 
 DATA = Path(sources.__file__).parent / "results.json"
 PAGE = DATA.with_name("RESULTS.md")
@@ -92,7 +93,7 @@ CAVEATS = (
     "Scripted lying down is judged for falls only. There the device rightly says that somebody lies, so those "
     "recordings are left out of worn hours and of false pre-alarms.",
     "A cause is a false pre-alarm wherever nobody fell, whether or not a supervisor would have liked to hear of it. "
-    "The worker cancels each after 4 s. A pre-alarm that names two causes counts as two.",
+    f"The worker cancels each after {REACTION_MS / 1000:g} s. A pre-alarm that names two causes counts as two.",
     "Sources clip at 2 g (MobiFall), 4 g (WEDA-FALL) or 8 g (UMAFall): peaks above are lost, and a threshold near or "
     "above that is blind there.",
     "Most recordings end seconds after the fall: what needs longer than that to be decided counts as missed.",
@@ -155,7 +156,6 @@ def page(rows: Sequence[Row], learned: str) -> str:
         "# Results",
         "Written by `dati evaluate CORPUS... --results`; edits are lost. No recording is passed on with this project: "
         "`dati corpus list` says where to get them.",
-        f"**Learned:** {' '.join(learned.split())}",
         "## What this firmware does",
         _table(
             ("recordings", "falls", "others", "sensitivity %", "specificity %", "delay s, median / 95th percentile"),
@@ -216,12 +216,21 @@ def page(rows: Sequence[Row], learned: str) -> str:
         ),
         "Other bars: 0.56 false alarms an hour with over 80 % of real falls found (Palmerini 2020; real days, so only "
         "long recordings compare); 89.5 % at no false alarm for a state machine at the waist (PMC6603555).",
+        "## What was learned, and on whom",
+        f"```text\n{learned}\n```",
+        "Figures above on people named here are of people it was learned on. What counts of them are the figures by "
+        "subjects held out, where the text gives them; the other rows are of people it was not learned on.",
         "## Published",
         _table(("source", "recordings and protocol", "result"), PUBLISHED),
         "## How to read this",
         "\n".join(f"- {caveat}" for caveat in CAVEATS),
-        "## Where it errs, and how each row was made",
-        "\n".join(f"- {_origin(row)}" for row in rows),
+        "## Where it errs",
+        _table(
+            ("recordings", "falls missed most", "pre-alarms false most"),
+            [(row["name"], *_errors(row["worst"]["activities"])) for row in rows],
+        ),
+        "## How the rows were made",
+        "\n".join(f"- {made}: {', '.join(names)}" for made, names in _origins(rows).items()),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -229,29 +238,37 @@ def page(rows: Sequence[Row], learned: str) -> str:
 def verdict(row: Row) -> str:
     """Ours beside the two-line rule: where it is better, equal, worse; better by chance is not told apart."""
     rule, said = row["two_line_rule"], []
-    for name, ours, theirs in (
-        ("sensitivity", row["sensitivity"]["value"], rule["sensitivity"]["value"]),
-        ("specificity", row["specificity"]["value"], rule["specificity"]["value"]),
+    for name, ours, theirs, more_is_better in (
+        ("sensitivity", row["sensitivity"], rule["sensitivity"], True),
+        ("specificity", row["specificity"], rule["specificity"], True),
+        ("false falls", row["false_falls_per_hour"], rule["false_alarms_per_hour"], False),
     ):
-        if ours is not None:
-            said.append(f"{name} {'better' if ours > theirs else 'worse' if ours < theirs else 'equal'}")
+        if ours["value"] is not None:
+            better = (ours["value"] > theirs["value"]) == more_is_better
+            said.append(f"{name} {'equal' if ours['value'] == theirs['value'] else 'better' if better else 'worse'}")
     return ", ".join(said)
 
 
-def _origin(row: Row) -> str:
-    chosen = f"--select '{row['select']}'" if row["select"] else "all recordings of the corpora given"
-    changed = ", ".join(f"{name} = {value}" for name, value in row["settings"].items()) or "default settings"
-    made = f"{row['date']}, firmware {row['firmware']}, engine {row['engine']}, {changed}, {chosen}"
-    activities = row["worst"]["activities"]
-    missed = "; ".join(
-        f"{one['name']} {one['words']} {one['missed']}/{one['falls']}".replace("  ", " ")
-        for one in activities["missed"]
-    )
-    false = "; ".join(
-        f"{one['name']} {one['words']} {one['false_pre_alarms']} in {one['hours']:.2f} h".replace("  ", " ")
-        for one in activities["false"]
-    )
-    return f"{row['name']}: {made}. Most missed: {missed or 'none'}. Most false: {false or 'none'}."
+def _errors(worst: Row) -> tuple[str, str]:
+    """The activities with most errors in words: missed, false."""
+    missed = [f"{_activity(one)} {one['missed']}/{one['falls']}" for one in worst["missed"]]
+    false = [f"{_activity(one)} {one['false_pre_alarms']} in {one['hours']:.2f} h" for one in worst["false"]]
+    return "; ".join(missed) or "none", "; ".join(false) or "none"
+
+
+def _activity(one: Row) -> str:
+    return f"{one['name']} ({one['words']})" if one["words"] else str(one["name"])
+
+
+def _origins(rows: Sequence[Row]) -> dict[str, list[str]]:
+    """Names of rows by how they were made: rows of several firmwares do not compare, and this shows them."""
+    origins: dict[str, list[str]] = {}
+    for row in rows:
+        changed = ", ".join(f"{name} = {value}" for name, value in row["settings"].items()) or "default settings"
+        chosen = f"only `{row['select']}`" if row["select"] else "every recording of the corpora given"
+        made = f"{row['date']}, firmware {row['firmware']}, engine {row['engine']}, {changed}, {chosen}"
+        origins.setdefault(made, []).append(row["name"])
+    return origins
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:

@@ -128,7 +128,8 @@ def score(outcome: Outcome) -> Score:
         else:
             impact, delay_since = float(np.argmax(_squared(job.samples))), PEAK
         delay_s = (raised[0] - impact) / rate_hz
-    rule = [peak for peak in two_line_rule(job.samples, rate_hz) if peak >= since]
+    # Announced when its last window ends, so it is held to the onset as the device is.
+    rule = [peak for peak in two_line_rule(job.samples, rate_hz) if peak + RULE_AFTER_S[1] * rate_hz >= since]
     return Score(
         id=recording.id,
         dataset=recording.dataset,
