@@ -289,10 +289,10 @@ def test_pictures_of_ids_alike_do_not_replace_each_other(tmp_path, monkeypatch):
 
 def test_results_are_merged_by_name(corpus, evaluate, page):
     assert evaluate(corpus, "--results", "--select", "placement=waist")[0] == 0
-    assert evaluate(corpus, "--results", "--select", "placement=wrist", "--set", "fall_tilt_deg=50")[0] == 0
+    assert evaluate(corpus, "--results", "--select", "placement=wrist", "--set", "pre_alarm_ms=20000")[0] == 0
     rows = json.loads(results.DATA.read_text())["corpora"]
     assert [row["name"] for row in rows] == ["made waist", "made wrist"]
-    assert [row["settings"] for row in rows] == [{}, {"fall_tilt_deg": 50}]
+    assert [row["settings"] for row in rows] == [{}, {"pre_alarm_ms": 20000}]
     assert evaluate(corpus, "--results")[0] == 0
     rows = json.loads(results.DATA.read_text())["corpora"]
     assert [row["select"] for row in rows] == ["", ""]
