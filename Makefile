@@ -5,7 +5,7 @@ DEMO := tripping-and-falling unconscious-on-a-running-belt lying-down-to-inspect
         second-cause-joins alarm-acknowledged-and-cleared walking-a-beat
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench traces clean
+.PHONY: help setup demo test bench traces train clean
 
 help: ## List the targets.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
@@ -46,6 +46,10 @@ bench: setup ## Samples a second of each engine; memory while a corpus ten times
 
 traces: setup ## Write the bundled traces anew from their scenes.
 	@$(BIN)/python -m datasets.bundle
+
+train: setup ## Train the scorecards of falls: make train WAIST="a.parquet" WRIST="b.parquet c.parquet".
+	@test -n "$(WAIST)" && test -n "$(WRIST)" || { echo 'name the corpora: make train WAIST="..." WRIST="..."'; exit 2; }
+	@$(BIN)/python -m datasets.training --waist $(WAIST) --wrist $(WRIST)
 
 clean: ## Remove what was set up and drawn.
 	rm -rf .venv demo build *.egg-info

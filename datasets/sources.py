@@ -33,6 +33,8 @@ def count(source: str) -> int | None:
 
 def open_source(source: str) -> Iterator[Recording]:
     """The recordings of one SOURCE, one at a time. UserError when there is nothing of that name."""
+    if not source:
+        raise UserError("SOURCE is empty; name a bundled trace, a corpus or a CSV file")
     path = Path(source)
     if path.suffix == ".parquet":
         yield from read_corpus(path)

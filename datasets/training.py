@@ -13,6 +13,7 @@ import subprocess
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import wrap
 
 import numpy as np
 from dati.fall import FEATURES
@@ -64,7 +65,7 @@ def gather(recordings: Iterable[Recording], rates_hz: Sequence[int] = (50,)) -> 
     rows: list[tuple[list[int], bool, int]] = []
     for recording in recordings:
         for rate_hz in rates_hz:
-            cases = [features for features in judged(recording, Options({"rate_hz": rate_hz}))]
+            cases = list(judged(recording, Options({"rate_hz": rate_hz})))
             if recording.kind == "fall":
                 cases = sorted(cases, key=lambda features: features[0])[-1:]
             rows += [(features, recording.kind == "fall", len(kept)) for features in cases]
@@ -175,7 +176,7 @@ def rates(best: np.ndarray, fall: np.ndarray, zero: int = 0) -> tuple[float, flo
 def set_zero(best: np.ndarray, fall: np.ndarray, goals: tuple[float, float]) -> int:
     """The points to need, so that the worse of the two margins over the goals is best; the middle of such."""
     candidates = np.arange(-100, 101)
-    margins = [min(a - b for a, b in zip(rates(best, fall, zero), goals, strict=True)) for zero in candidates]
+    margins = [min(a - b for a, b in zip(rates(best, fall, int(zero)), goals, strict=True)) for zero in candidates]
     good = candidates[np.isclose(margins, max(margins))]
     return int(good[len(good) // 2])
 
@@ -199,7 +200,7 @@ def train(placement: str, corpora: Sequence[Path]) -> tuple[Card, str]:
     best, fall = by_recording(cases, cross_validated(cases, used, ARGUED[placement]))
     zero = set_zero(best, fall, GOALS[placement])
     sensitivity, specificity = rates(best, fall, zero)
-    sets = {}
+    sets: dict[str, set[str]] = {}
     for recording in cases.recordings:
         sets.setdefault(recording.dataset, set()).add(recording.subject)
     text = (
@@ -213,8 +214,7 @@ def train(placement: str, corpora: Sequence[Path]) -> tuple[Card, str]:
 _HEAD = '''"""Scorecards of falls by placement, in points; written by `make train`, not by hand.
 
 A card is a row per feature of `dati.fall.FEATURES`: its points, and the steps (value, points from that value on).
-The points of all rows are added; `fall_points` or more make a fall. {per_logit} points double the odds about
-{doublings:.1f} times.
+The points of all rows are added; `fall_points` or more make a fall. {per_doubling:.0f} points double the odds.
 
 Trained at commit {commit}:
 {text}
@@ -234,8 +234,7 @@ def export(cards: dict[str, Card], texts: Sequence[str]) -> str:
     commit = subprocess.run(["git", "describe", "--always"], capture_output=True, text=True, check=False).stdout.strip()
     lines = [
         _HEAD.format(
-            per_logit=POINTS_PER_LOGIT,
-            doublings=1 / np.log(2),
+            per_doubling=POINTS_PER_LOGIT * np.log(2),
             commit=commit or "unknown",
             text="\n".join(texts),
         ).rstrip("\n")
@@ -243,8 +242,10 @@ def export(cards: dict[str, Card], texts: Sequence[str]) -> str:
     for placement, card in {**cards, "pocket": POCKET}.items():
         lines.append(f'    "{placement}": (')
         for name, points, steps in card:
-            shown = "".join(f"({at}, {now}), " for at, now in steps)
-            lines.append(f'        ("{name}", {points}, ({shown.rstrip()})),')
+            shown = "".join(f" ({at}, {now})," for at, now in steps)
+            lines += wrap(
+                f'("{name}", {points}, ({shown.lstrip()})),', 120, initial_indent=" " * 8, subsequent_indent=" " * 12
+            )
         lines.append("    ),")
     return "\n".join([*lines, "}", "# fmt: on", ""])
 

@@ -15,7 +15,7 @@ from dati.settings import Settings, SettingsError
 from simulator.engines import Engine, Event, Job
 from simulator.errors import UserError
 from simulator.sensor_model import SensorModel
-from simulator.trace import INPUTS, Recording
+from simulator.trace import INPUTS, Input, Recording
 
 REACTION_MS = 4000  # how long a worker who cancels takes to reach the button: assumed
 # What the vibrator does to the accelerometer beside it; assumed. It is never judged, so the figure changes nothing
@@ -126,10 +126,7 @@ def make_job(recording: Recording, options: Options) -> Job:
     settings = device_settings(recording, options)
     rate_hz = settings.rate_hz
     samples = SensorModel.lis3dh(rate_hz=rate_hz).apply(recording)
-    inputs = np.array(
-        [(-(-put.t_ms * rate_hz // 1000), _INPUT_NUMBER[put.what], put.value) for put in recording.inputs],
-        dtype=np.int32,
-    ).reshape(-1, 3)
+    inputs = np.array([_input(put, rate_hz, recording.rate_hz) for put in recording.inputs], np.int32).reshape(-1, 3)
     return Job(
         id=recording.id,
         samples=samples,
@@ -141,6 +138,12 @@ def make_job(recording: Recording, options: Options) -> Job:
         start_ms=options.start_ms,
         block=options.block,
     )
+
+
+def _input(put: Input, rate_hz: int, recorded_hz: float) -> tuple[int, int, int]:
+    """An input as engines take it. Lost samples are counted at the recording's rate: it is their time that is kept."""
+    value = round(put.value * rate_hz / recorded_hz) if put.what == "lost" else put.value
+    return -(-put.t_ms * rate_hz // 1000), _INPUT_NUMBER[put.what], value
 
 
 def _first_second(samples: np.ndarray, rate_hz: int) -> tuple[int, int, int] | None:
