@@ -86,7 +86,8 @@ CAVEATS = (
     "are found far less: 57 % by 13 published algorithms (Bagalà 2012), above 80 % at 0.56 false alarms an hour by the "
     "best later one (Palmerini 2020). Expect less than this page says.",
     "Placement decides much. The device is meant for the belt or the chest; a wrist or a pocket is another task, and "
-    "the lean of a wrist says little of the worker's.",
+    "the lean of a wrist says little of the worker's. The device is told where it is worn (waist, pocket or wrist); a "
+    "chest, an ankle or an upper arm is judged as a waist.",
     "Specificity per recording hides the alarm rate: read false pre-alarms per worn hour beside it. Most hours are "
     "scripted activities, a dozen hard ones in as many minutes, not a working day; only long recordings of work or "
     "rest say what a day is like, and those at hand are few, and worn at the wrist.",
