@@ -28,10 +28,9 @@ ENABLED_BY = {
 }  # the others are always on
 RATES_HZ = (25, 50, 100)
 NOT_AT_RATE = {
-    # The sharper heel strike of 2.57 g, which 50 Hz shows as 2.39 g, and the bend after it are judged as a fall.
-    ("bending-in-mid-walk", 100): "a fall is raised at 100 Hz: a known false alarm",
-    # What is lost is counted in samples: at 100 Hz the same count is 15 s, below the limit of 20 s.
-    ("sensor-silent", 100): "the same number of lost samples is half the time",
+    # 100 Hz shows the walk's heel strike sharper, and the lean over the rail 0.1 degree deeper: 632 of 1024, where the
+    # card of the waist has its step at 634. So 3 points instead of -14.
+    ("slumped-over-a-rail", 100): "a fall is raised at 100 Hz, by 3 points: a known false alarm",
 }
 
 
@@ -71,7 +70,9 @@ def test_the_claims_hold(name):
         pytest.param(
             name,
             rate_hz,
-            marks=[pytest.mark.xfail(reason=NOT_AT_RATE[name, rate_hz])] if (name, rate_hz) in NOT_AT_RATE else [],
+            marks=[pytest.mark.xfail(strict=True, reason=NOT_AT_RATE[name, rate_hz])]
+            if (name, rate_hz) in NOT_AT_RATE
+            else [],
         )
         for name, scene in BY_NAME.items()
         for rate_hz in RATES_HZ

@@ -13,6 +13,7 @@ from dati.settings import TUNABLES, Settings
 from hypothesis import example, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+from made_up import falling
 
 PERIOD_MS = 1 << 30
 ALL_RATES_HZ = (25, 26, 33, 36, 50, 52, 100, 104, 142, 199, 200)
@@ -257,7 +258,7 @@ def test_recovery_cancels_its_pre_alarm_when_it_may_and_only_then(only, recovery
 
 def test_recovery_cancels_neither_a_fall_nor_an_alarm():
     fell = Wearer(recovery_cancels=True, immobility_enabled=False).lean(0, 6)
-    fell.feed(np.array([[0, 0, 4000]] * 2)).lean(90, 5).lean(0, 30)
+    fell.feed(falling(50)).lean(90, 5).lean(0, 30)
     assert fell.times_ms(codes.PRE_ALARM, codes.FALL)
     assert fell.times_ms(codes.ALARM, codes.FALL)
     late = Wearer(recovery_cancels=True, **ONLY_VERTICALITY).lean(90, 36).lean(0, 30)

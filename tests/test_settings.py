@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 
 import pytest
-from dati.settings import PROFILES, TUNABLES, Settings, SettingsError
+from dati.fall_scores import CARDS
+from dati.settings import PLACEMENTS, PROFILES, TUNABLES, Settings, SettingsError
 
 SWITCHES = [row[0] for row in TUNABLES if row[1] == "switch"]
-NUMBERS = [row for row in TUNABLES if row[1] != "switch"]
+CHOICES = [row for row in TUNABLES if row[1] == "choice"]
+NUMBERS = [row for row in TUNABLES if row[1] not in ("switch", "choice")]
 CAPPED_PROFILES = ("din-0825-11", "critical")
 
 # Turned on, so that every cap binds.
@@ -45,6 +47,10 @@ def test_every_default_is_of_its_type_and_within_its_range(row):
     if unit == "switch":
         assert default is True or default is False
         assert lowest is None
+        assert highest is None
+    elif unit == "choice":
+        assert default in lowest
+        assert len(set(lowest)) == len(lowest) > 1
         assert highest is None
     else:
         assert type(default) is int
@@ -85,6 +91,53 @@ def test_a_number_takes_whole_numbers_only(row, value):
 @pytest.mark.parametrize("name", SWITCHES)
 def test_a_switch_takes_true_and_false_only(name, value):
     assert refusal({name: value}) == f"{name} = {value!r}: must be true or false"
+
+
+@pytest.mark.parametrize("row", CHOICES, ids=lambda row: row[0])
+def test_a_choice_takes_its_words_only(row):
+    name, _, _, words, _, _ = row
+    for word in words:
+        assert getattr(Settings({name: word}), name) == word
+    for value in ("", words[0].upper(), words[0] + " ", words[0][:-1], 0, True, None, 1.0, words):
+        message = refusal({name: value})
+        assert message == f"{name} = {value!r}: permitted: {', '.join(words)}"
+
+
+@pytest.mark.xfail(strict=True, raises=TypeError, reason="a list as placement is looked up before it is checked")
+@pytest.mark.parametrize("value", [["waist"], {}], ids=repr)
+def test_a_choice_that_json_can_say_but_that_is_no_word_is_refused(value):
+    refusal({"placement": value})
+
+
+def test_every_placement_has_its_defaults_and_a_scorecard():
+    assert set(PLACEMENTS) == set(CARDS) == {word for row in CHOICES if row[0] == "placement" for word in row[3]}
+
+
+@pytest.mark.parametrize("placement", PLACEMENTS)
+def test_a_placement_changes_its_own_defaults_and_no_other(placement):
+    expected = {**Settings().as_dict(), "placement": placement, **PLACEMENTS[placement]}
+    assert Settings({"placement": placement}).as_dict() == expected
+
+
+@pytest.mark.parametrize("placement", ["pocket", "wrist"])
+def test_a_wrist_and_a_thigh_lean_as_they_like_unless_told_otherwise(placement):
+    assert not Settings({"placement": placement}).verticality_enabled
+    assert Settings({"placement": placement, "verticality_enabled": True}).verticality_enabled
+    assert Settings({"placement": "waist"}).verticality_enabled
+
+
+def test_a_contradiction_with_what_the_placement_brings_is_refused():
+    message = refusal({"placement": "wrist", "verticality_needs_immobility": True})
+    assert "verticality_needs_immobility = true" in message
+    Settings({"placement": "wrist", "verticality_needs_immobility": True, "verticality_enabled": True})
+
+
+@pytest.mark.parametrize("profile", CAPPED_PROFILES)
+def test_the_caps_of_a_profile_hold_for_every_placement(profile):
+    for placement in PLACEMENTS:
+        base = {"profile": profile, "placement": placement, "verticality_enabled": True}
+        above = {**base, "verticality_delay_ms": 60000, "pre_alarm_ms": 45000, "immobility_enabled": False}
+        assert "permits at most" in refusal(above)
 
 
 def test_an_unknown_name_is_refused():

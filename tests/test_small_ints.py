@@ -97,7 +97,7 @@ def small_settings(values):
     """Checked settings, each number made a SmallInt. `Settings` itself takes plain ints only."""
     made = Settings(values)
     for name, unit, *_ in TUNABLES:
-        if unit != "switch":
+        if unit not in ("switch", "choice"):
             setattr(made, name, SmallInt(getattr(made, name)))
     return made
 
@@ -252,6 +252,8 @@ def any_settings(draw):
     for name, unit, default, lowest, highest, _ in TUNABLES:
         if unit == "switch":
             values[name] = draw(st.booleans())
+        elif unit == "choice":
+            values[name] = draw(st.sampled_from(lowest))
         else:
             values[name] = draw(st.one_of(st.sampled_from([lowest, default, highest]), st.integers(lowest, highest)))
     values["worn_up_axis"] = values["worn_up_axis"] or 1
