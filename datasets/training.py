@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import subprocess
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ import numpy as np
 from dati.fall import FEATURES
 from sklearn.ensemble import GradientBoostingClassifier
 
+from datasets.synthetic import Wearer
 from simulator.corpus import read_corpus
 from simulator.engines.python import make_device, replay
 from simulator.replay import Options, make_job
@@ -32,13 +34,10 @@ POINTS_PER_LOGIT = 20
 FOLDS = 8
 STUMPS = 100
 # Where sensitivity and specificity are traded: the zero is set where both miss these by the same.
-GOALS = {"waist": (0.99, 0.995), "wrist": (0.93, 0.96)}
-# Argued, not learned: the public recordings hold no brisk walk that ends in a bend, nor a device pulled off the belt.
-# Posture that still changes 1.3 s after the impact is somebody's doing; 99 % of SisFall's falls are settled by 934/1024.
-ARGUED: dict[str, Card] = {"waist": [("settled_cos", -150, [(750, 0)])], "wrist": []}
+GOALS = {"waist": (0.99, 0.995), "wrist": (0.93, 0.95)}
 # Chosen by backward elimination, cross-validated on the subjects of the training corpora.
 USED = {
-    "waist": ("lean_before_cos", "tilt_cos", "approach_cos", "settled_cos", "drop", "impacts", "push_mg"),
+    "waist": ("peak_mg", "lean_before_cos", "tilt_cos", "approach_cos", "settled_cos", "drop", "impacts", "push_mg"),
     "wrist": tuple(name for name in FEATURES if name not in ("lean_before_cos",)),
 }
 
@@ -65,7 +64,9 @@ def gather(recordings: Iterable[Recording], rates_hz: Sequence[int] = (50,)) -> 
     rows: list[tuple[list[int], bool, int]] = []
     for recording in recordings:
         for rate_hz in rates_hz:
-            cases = list(judged(recording, Options({"rate_hz": rate_hz})))
+            # The other detectors off: no pre-alarm, so no vibrator that shakes the cases.
+            options = Options({"rate_hz": rate_hz, "verticality_enabled": False, "immobility_enabled": False})
+            cases = list(judged(recording, options))
             if recording.kind == "fall":
                 cases = sorted(cases, key=lambda features: features[0])[-1:]
             rows += [(features, recording.kind == "fall", len(kept)) for features in cases]
@@ -101,7 +102,7 @@ def fit(features: np.ndarray, fall: np.ndarray, used: Sequence[str]) -> Card:
         learning_rate=0.2,
         subsample=0.5,
         max_features=0.5,
-        min_samples_leaf=8,
+        min_samples_leaf=20,
         random_state=0,
     ).fit(features[:, columns], fall)
     start = float(model.decision_function(features[:1, columns])[0])
@@ -147,7 +148,7 @@ def score(card: Card, features: np.ndarray) -> np.ndarray:
     return total
 
 
-def cross_validated(cases: Cases, used: Sequence[str], argued: Card, seed: int = 0) -> np.ndarray:
+def cross_validated(cases: Cases, used: Sequence[str], seed: int = 0) -> np.ndarray:
     """Points of each case by a scorecard that was fitted without its subject."""
     subjects = np.random.default_rng(seed).permutation(sorted(set(cases.subject)))
     fold = {subject: number % FOLDS for number, subject in enumerate(subjects)}
@@ -156,7 +157,7 @@ def cross_validated(cases: Cases, used: Sequence[str], argued: Card, seed: int =
     for number in range(FOLDS):
         held = folds == number
         if held.any():
-            card = fit(cases.features[~held], cases.fall[~held], used) + list(argued)
+            card = fit(cases.features[~held], cases.fall[~held], used)
             points[held] = score(card, cases.features[held])
     return points
 
@@ -187,6 +188,31 @@ def shifted(card: Card, zero: int) -> Card:
     return [(name, points - zero, [(at, now - zero) for at, now in steps]), *card[1:]]
 
 
+def argued(seeds: int = 12) -> Iterator[Recording]:
+    """Daily life at the waist that the public recordings lack, from the synthetic generator: a heel strike or a landing,
+    and a bend right after it; a device pulled off the belt. Without it a card takes any lean after a step for a fall."""
+    for seed in range(seeds):
+        cadence_hz = 1.7 + 0.4 * (seed % 7) / 6
+        tilt_deg = 50 + 5 * (seed % 8)
+        # No belt sits straight: on SisFall the worn vertical leans by 10 to 20 degrees from the sensor's axis.
+        mount = (("forward", "left", "backward", "right")[seed % 4], 5.0 + seed % 15)
+        for words, live in (
+            ("walk and bend", lambda w: w.walk(9, cadence_hz).bend(tilt_deg, 4).walk(6, cadence_hz)),
+            ("walk and lean on a rail", lambda w: w.walk(8, cadence_hz).lean(tilt_deg).sway(tilt_deg, 8, 8)),
+            ("jump down and bend", lambda w: w.walk(6).jump_down().bend(tilt_deg, 4).walk(4)),
+            ("walk and take the device off", lambda w: w.walk(8, cadence_hz).take_off().untouched(6)),
+        ):
+            wearer = live(Wearer(zlib.crc32(f"{words} {seed}".encode()), mount))
+            yield wearer.recording(
+                f"argued/{words}/{seed}",
+                dataset="synthetic",
+                subject=str(seed),
+                kind="adl",
+                words=words,
+                up=(0, 1000, 0),
+            )
+
+
 def train(placement: str, corpora: Sequence[Path]) -> tuple[Card, str]:
     """The card of a placement and what to say of it."""
     recordings = [
@@ -195,20 +221,25 @@ def train(placement: str, corpora: Sequence[Path]) -> tuple[Card, str]:
         for recording in read_corpus(path)
         if placement in recording.placement and recording.kind != "unknown"
     ]
+    if placement == "waist":
+        recordings += argued()
     cases = gather(recordings)
     used = USED[placement]
-    best, fall = by_recording(cases, cross_validated(cases, used, ARGUED[placement]))
+    best, fall = by_recording(cases, cross_validated(cases, used))
+    made_up = np.array([recording.dataset == "synthetic" for recording in cases.recordings])
+    best, fall = best[~made_up], fall[~made_up]
     zero = set_zero(best, fall, GOALS[placement])
     sensitivity, specificity = rates(best, fall, zero)
     sets: dict[str, set[str]] = {}
     for recording in cases.recordings:
         sets.setdefault(recording.dataset, set()).add(recording.subject)
     text = (
-        f"{placement}: {'; '.join(f'{name} {len(who)} subjects' for name, who in sets.items())}; "
-        f"{fall.sum()} falls, {(~fall).sum()} others; by subjects held out in {FOLDS} folds: "
-        f"sensitivity {sensitivity:.3f}, specificity {specificity:.3f}"
+        f"{placement}: trained at commit {_commit()} on "
+        f"{', '.join(f'{name} ({len(who)})' for name, who in sets.items())} (subjects):\n"
+        f"  {fall.sum()} falls, {(~fall).sum()} others; each subject judged by a card fitted without, {FOLDS} folds:\n"
+        f"  sensitivity {sensitivity:.3f}, specificity {specificity:.3f} over recordings"
     )
-    return shifted(fit(cases.features, cases.fall, used) + ARGUED[placement], zero), text
+    return shifted(fit(cases.features, cases.fall, used), zero), text
 
 
 _HEAD = '''"""Scorecards of falls by placement, in points; written by `make train`, not by hand.
@@ -216,9 +247,7 @@ _HEAD = '''"""Scorecards of falls by placement, in points; written by `make trai
 A card is a row per feature of `dati.fall.FEATURES`: its points, and the steps (value, points from that value on).
 The points of all rows are added; `fall_points` or more make a fall. {per_doubling:.0f} points double the odds.
 
-Trained at commit {commit}:
 {text}
-waist, settled_cos a second time: argued, not learned; see `datasets/training.py`.
 pocket: not trained: peak of 2 g and 45 degrees of tilt, the rule of thumb of the literature on the waist; the
 recordings at hand (MobiFall) clip at 2 g an axis and are too few to learn from.
 """
@@ -229,13 +258,16 @@ CARDS = {{
 POCKET: Card = [("peak_mg", -75, [(2000, -25)]), ("tilt_cos", 50, [(724, -50)])]
 
 
+def _commit() -> str:
+    done = subprocess.run(["git", "describe", "--always"], capture_output=True, text=True, check=False)
+    return done.stdout.strip() or "unknown"
+
+
 def export(cards: dict[str, Card], texts: Sequence[str]) -> str:
     """The module `fall_scores` as text."""
-    commit = subprocess.run(["git", "describe", "--always"], capture_output=True, text=True, check=False).stdout.strip()
     lines = [
         _HEAD.format(
             per_doubling=POINTS_PER_LOGIT * np.log(2),
-            commit=commit or "unknown",
             text="\n".join(texts),
         ).rstrip("\n")
     ]

@@ -25,7 +25,7 @@ TUNABLES = (
     ("immobility_delay_ms", "ms", 60000, 10000, 1800000, "how long motionless"),
     ("immobility_return_ms", "ms", 2000, 1000, 5000, "how long moving before immobility ends"),
     ("fall_enabled", "switch", True, None, None, "detect falls"),
-    ("fall_impact_mg", "mg", 1500, 1500, 6000, "peak acceleration that makes a moment worth judging as a fall"),
+    ("fall_impact_mg", "mg", 1750, 1500, 6000, "peak acceleration that makes a moment worth judging as a fall"),
     ("fall_points", "points", 0, -500, 500, "points that make it a fall: fewer find more falls and more that are none"),
     ("flight_enabled", "switch", False, None, None, "detect violent motion that goes on (flight, struggle)"),
     ("flight_level_mg", "mg", 3000, 1500, 8000, "peak acceleration of every second of violent motion"),
