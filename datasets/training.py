@@ -22,7 +22,7 @@ from sklearn.ensemble import GradientBoostingClassifier
 
 from datasets.synthetic import Wearer
 from simulator.corpus import read_corpus
-from simulator.engines.python import make_device, replay
+from simulator.explain import judgements
 from simulator.replay import Options, make_job
 from simulator.trace import Recording
 
@@ -61,36 +61,18 @@ def gather(recordings: Iterable[Recording], rates_hz: Sequence[int] = (50,)) -> 
     """Every case of the recordings, at each rate. Of a fall's cases the one with the hardest impact is the fall; the others
     are left out, for nobody knows what they are."""
     kept: list[Recording] = []
-    rows: list[tuple[list[int], bool, int]] = []
+    rows: list[tuple[tuple[int, ...], bool, int]] = []
     for recording in recordings:
         for rate_hz in rates_hz:
             # The other detectors off: no pre-alarm, so no vibrator that shakes the cases.
             options = Options({"rate_hz": rate_hz, "verticality_enabled": False, "immobility_enabled": False})
-            cases = list(judged(recording, options))
+            cases = [case.features for case in judgements(make_job(recording, options), all_cases=True)]
             if recording.kind == "fall":
                 cases = sorted(cases, key=lambda features: features[0])[-1:]
             rows += [(features, recording.kind == "fall", len(kept)) for features in cases]
         kept.append(Recording(**{**vars(recording), "samples": recording.samples[:1]}))
     features, fall, index = zip(*rows, strict=True)
     return Cases(kept, np.array(features), np.array(fall), np.array(index))
-
-
-def judged(recording: Recording, options: Options) -> Iterator[list[int]]:
-    """The features of each case the firmware judges in a recording."""
-    job = make_job(recording, options)
-    device = make_device(job)
-    fall = device.bank.fall
-    fall._needed = 1 << 20  # no fall is ever found, so none hides the case after it
-    judge, found = fall._judge, []
-
-    def noted() -> None:
-        judge()
-        found.append(list(fall.features))
-
-    fall._judge = noted
-    for _ in replay(device, job, job.samples.reshape(-1).tolist()):
-        pass
-    yield from found
 
 
 def fit(features: np.ndarray, fall: np.ndarray, used: Sequence[str]) -> Card:

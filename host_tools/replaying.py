@@ -20,6 +20,7 @@ from host_tools import choices
 from host_tools.output import EXIT_DIFFERENT, EXIT_INTERRUPTED, check_writable, err, out, print_json, tracked
 from simulator import engines
 from simulator.errors import UserError
+from simulator.explain import judgements
 from simulator.replay import Options, Outcome, event_detail, event_line, event_name
 from simulator.replay import replay as run_replay
 from simulator.trace import Recording
@@ -124,6 +125,27 @@ def print_timeline(outcome: Outcome) -> None:
         out.print("    nothing raised", style="dim")
 
 
+def judged_json(outcome: Outcome) -> list[dict[str, Any]]:
+    return [
+        {
+            "t_s": case.t_s,
+            "points": case.points,
+            "needed": case.needed,
+            "shares": [share._asdict() for share in case.shares],
+        }
+        for case in judgements(outcome.job)
+    ]
+
+
+def print_judged(outcome: Outcome) -> None:
+    """The impacts that were judged, each with the features' shares, those that speak most for or against it first."""
+    for case in judgements(outcome.job):
+        verdict = "a fall" if case.points >= case.needed else "no fall"
+        out.print(f"{case.t_s:9.3f}  judged {verdict}: {case.points} points, {case.needed} needed", style="bold")
+        for share in sorted(case.shares, key=lambda share: -abs(share.points)):
+            out.print(f"           {share.points:+5d}  {share.feature} {share.value}")
+
+
 def replay(
     sources: choices.Sources,
     engine: choices.EngineName = None,
@@ -135,6 +157,9 @@ def replay(
         Path | None,
         typer.Option(metavar="OUT.png", help="Draw the recording and what was decided.", show_default=False),
     ] = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Say of every impact judged which features decided, and by how much.")
+    ] = False,
     as_json: choices.AsJson = False,
 ) -> None:
     """Replay recordings through the device's detectors and show the alarm timeline.
@@ -160,7 +185,10 @@ def replay(
             summary.add(outcome)
             last = outcome
             if as_json:
-                shown.append(outcome_json(outcome))
+                shown.append(outcome_json(outcome) | ({"judged": judged_json(outcome)} if explain else {}))
+            elif explain:
+                print_timeline(outcome)
+                print_judged(outcome)
     except KeyboardInterrupt:
         interrupted = True
         err.print(f"stopped after {summary.total} recordings; this is the summary of those", style="yellow")
@@ -179,7 +207,8 @@ def replay(
             }
         )
     elif summary.total == 1 and last is not None:
-        print_timeline(last)
+        if not explain:
+            print_timeline(last)
     elif summary.total:
         out.print(summary.table(out.width))
     if plot is not None and last is not None:
