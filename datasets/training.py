@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import subprocess
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import wrap
@@ -44,7 +44,7 @@ USED = {
 
 @dataclass(frozen=True)
 class Cases:
-    """Judged cases: `features` (n, len(FEATURES)) int; `fall` whether it is the fall; `recording` its row in `recordings`."""
+    """Judged cases: `features` int, shape (n, len(FEATURES)); `fall` says which is the fall; `recording` is its row."""
 
     recordings: list[Recording]  # without their samples
     features: np.ndarray
@@ -58,8 +58,10 @@ class Cases:
 
 
 def gather(recordings: Iterable[Recording], rates_hz: Sequence[int] = (50,)) -> Cases:
-    """Every case of the recordings, at each rate. Of a fall's cases the one with the hardest impact is the fall; the others
-    are left out, for nobody knows what they are."""
+    """Every case of the recordings, at each rate.
+
+    Of a fall's cases the one with the hardest impact is the fall; the others are left out: nobody knows what they are.
+    """
     kept: list[Recording] = []
     rows: list[tuple[tuple[int, ...], bool, int]] = []
     for recording in recordings:
@@ -171,19 +173,15 @@ def shifted(card: Card, zero: int) -> Card:
 
 
 def argued(seeds: int = 12) -> Iterator[Recording]:
-    """Daily life at the waist that the public recordings lack, from the synthetic generator: a heel strike or a landing,
-    and a bend right after it; a device pulled off the belt. Without it a card takes any lean after a step for a fall."""
+    """Daily life at the waist that the public recordings lack, from the synthetic generator.
+
+    A heel strike or a landing and a bend right after it, a device pulled off the belt: without these a card takes any
+    lean after a hard step for a fall. No belt sits straight: on SisFall the worn vertical leans by 10 to 20 degrees
+    from the sensor's axis, and so does it here.
+    """
     for seed in range(seeds):
-        cadence_hz = 1.7 + 0.4 * (seed % 7) / 6
-        tilt_deg = 50 + 5 * (seed % 8)
-        # No belt sits straight: on SisFall the worn vertical leans by 10 to 20 degrees from the sensor's axis.
         mount = (("forward", "left", "backward", "right")[seed % 4], 5.0 + seed % 15)
-        for words, live in (
-            ("walk and bend", lambda w: w.walk(9, cadence_hz).bend(tilt_deg, 4).walk(6, cadence_hz)),
-            ("walk and lean on a rail", lambda w: w.walk(8, cadence_hz).lean(tilt_deg).sway(tilt_deg, 8, 8)),
-            ("jump down and bend", lambda w: w.walk(6).jump_down().bend(tilt_deg, 4).walk(4)),
-            ("walk and take the device off", lambda w: w.walk(8, cadence_hz).take_off().untouched(6)),
-        ):
+        for words, live in _lives(1.7 + 0.4 * (seed % 7) / 6, 50 + 5 * (seed % 8)).items():
             wearer = live(Wearer(zlib.crc32(f"{words} {seed}".encode()), mount))
             yield wearer.recording(
                 f"argued/{words}/{seed}",
@@ -193,6 +191,15 @@ def argued(seeds: int = 12) -> Iterator[Recording]:
                 words=words,
                 up=(0, 1000, 0),
             )
+
+
+def _lives(cadence_hz: float, tilt_deg: float) -> dict[str, Callable[[Wearer], Wearer]]:
+    return {
+        "walk and bend": lambda w: w.walk(9, cadence_hz).bend(tilt_deg, 4).walk(6, cadence_hz),
+        "walk and lean on a rail": lambda w: w.walk(8, cadence_hz).lean(tilt_deg).sway(tilt_deg, 8, 8),
+        "jump down and bend": lambda w: w.walk(6).jump_down().bend(tilt_deg, 4).walk(4),
+        "walk and take the device off": lambda w: w.walk(8, cadence_hz).take_off().untouched(6),
+    }
 
 
 def train(placement: str, corpora: Sequence[Path]) -> tuple[Card, str]:
