@@ -14,7 +14,10 @@ import dati
 import numpy as np
 import pytest
 from dati import gravity as gravity_module
+from dati.bank import DetectorBank
 from dati.device import Device
+from dati.fall import FEATURES, flat
+from dati.fall_scores import CARDS
 from dati.gravity import Direction, Motion, isqrt
 from dati.settings import TUNABLES, Settings
 from dati.ticks import ticks_add, ticks_diff
@@ -68,6 +71,7 @@ def _no_real_numbers(self, *others):
 for _name in ("truediv", "rtruediv", "pow", "rpow", "float"):
     setattr(SmallInt, f"__{_name}__", _no_real_numbers)
 
+PLACED = list(CARDS)
 BOUNDS = {"h": (-(1 << 15), (1 << 15) - 1), "i": (LOWEST, HIGHEST)}
 
 
@@ -328,6 +332,85 @@ def numbers_of(thing, path=""):
         elif type(value).__module__.startswith("dati."):
             found.update(numbers_of(value, f"{path}.{name}"))
     return found
+
+
+LOUDEST = 3 * (1 << 14) ** 2  # the peak of a slot of which a sample was at the end of int16 on every axis
+
+
+@st.composite
+def any_slots(draw):
+    """Means and peaks of slots, from power-on on; the last of the peaks is followed by enough for a judgement."""
+    random = np.random.default_rng(draw(st.integers(0, 1 << 30)))
+    count = draw(st.integers(1, 160))
+    kind = draw(st.sampled_from(["noise", "ends", "held", "flips"]))
+    means = random.integers(-32768, 32768, (count + 30, 3))
+    if kind == "ends":
+        means = random.choice(FULL_SCALE, means.shape)
+    elif kind == "held":
+        means[:] = draw(st.tuples(int16, int16, int16))
+    elif kind == "flips":
+        means[::2] = draw(st.tuples(int16, int16, int16))
+        means[1::2] = -1 - means[0]
+    peaks = random.choice([0, 1, LOUDEST - 1, LOUDEST], count + 30)
+    peaks[count - 1] = LOUDEST
+    peaks[count:] = random.choice([0, LOUDEST], 30)
+    return np.column_stack([means, peaks]).tolist()
+
+
+def judged_slots(values, up, slots):
+    """Each case of these slots, by the detector of a whole bank; the features and points are checked on the way."""
+    bank = DetectorBank(small_settings(values))
+    bank.set_vertical(*map(SmallInt, up))
+    for slot in slots:
+        before = bank.fall.judged
+        bank.fall.step(*map(SmallInt, slot))
+        if bank.fall.judged > before:
+            assert all(type(feature) is SmallInt for feature in bank.fall.features)
+            assert type(bank.fall.points) is SmallInt
+            yield list(bank.fall.features)
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(
+    rate_hz=rates_hz,
+    placement=st.sampled_from(PLACED),
+    up=st.tuples(int16, int16, int16),
+    slots=any_slots(),
+    fall_points=st.sampled_from([-500, 500]),
+)
+def test_judgements_of_falls_stay_small_over_all_of_int16(rate_hz, placement, up, slots, fall_points):
+    values = {"rate_hz": rate_hz, "placement": placement, "fall_points": fall_points}
+    assert list(judged_slots(values, up, slots))
+
+
+@pytest.mark.parametrize("rate_hz", [25, 35, 36, 141, 142, 200])
+@pytest.mark.parametrize("placement", PLACED)
+def test_the_largest_features_stay_small(placement, rate_hz):
+    """Every slot at the end of int16, with the hardest peak, and as different from the one before as can be."""
+    for low, high in ((-32768, 32767), (32767, -32768), (-32768, -32768), (32767, 32767), (0, 0)):
+        slots = [[mg] * 3 + [LOUDEST] for mg in (low, high)] * 70
+        slots[100][3] = LOUDEST + 1  # never from a bank: it lets the judgement end
+        values = {"rate_hz": rate_hz, "placement": placement, "fall_points": 500}
+        cases = list(judged_slots(values, (low or 1, low, low), slots))
+        assert cases
+        largest = dict(zip(FEATURES, cases[-1], strict=True))
+        assert largest["peak_mg"] >= 56700
+        assert abs(largest["tilt_cos"]) <= 1030
+
+
+def test_the_scorecards_add_up_within_small_ints_for_any_features():
+    for placement in PLACED:
+        card = flat(CARDS[placement])
+        assert type(card) is SmallArray
+        told = [[points, *(then for _, then in steps)] for _, points, steps in CARDS[placement]]
+        assert all(type(SmallInt(sum(extreme))) is SmallInt for extreme in (map(max, told), map(min, told)))
+        bank = DetectorBank(small_settings({"placement": placement}))
+        bank.fall._measure = lambda hit, first: None
+        for feature in (LOWEST, -1, 0, 1, HIGHEST):
+            for number in range(len(FEATURES)):
+                bank.fall.features[number] = feature
+            bank.fall._judge()
+            assert type(bank.fall.points) is SmallInt
 
 
 @given(n=st.one_of(st.integers(0, HIGHEST), st.integers(HIGHEST - 100, HIGHEST)))
