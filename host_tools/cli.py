@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from host_tools import configuration, corpora, evaluation, regression, replaying
+from host_tools import configuration, corpora, evaluation, regression, replaying, tradeoff
 from host_tools.output import EXIT_FINE, EXIT_INTERRUPTED, EXIT_MISTAKE, err
 from simulator.errors import UserError
 
@@ -23,6 +23,7 @@ app = typer.Typer(
 app.command("replay")(replaying.replay)
 app.command("digest")(replaying.digest)
 app.command("evaluate")(evaluation.evaluate)
+app.command("tradeoff")(tradeoff.tradeoff)
 app.command("regress")(regression.regress)
 app.command("import")(corpora.import_)
 app.add_typer(corpora.app, name="corpus")
