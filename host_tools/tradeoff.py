@@ -245,13 +245,17 @@ def draw(both: Tradeoff, path: Path) -> None:
             shares = [100 * still[mg].found / still[mg].segments for mg in tried_mg]
             above.plot(tried_mg, shares, marker="o", label=f"{name} ({_segments(still)})")
     above.set(title="Motionless workers found", ylabel="%", ylim=(-3, 103))
+    colours = plt.get_cmap("tab20").colors  # type: ignore[attr-defined]
+    below.set_prop_cycle(color=colours[::2] + colours[1::2])
     for name in sorted(both.quiet):
         quiet = both.quiet[name]
         rates = [quiet[mg].per_shift for mg in tried_mg]
         label = f"{name} ({_hours(quiet):.1f} h)"
         (line,) = below.plot(tried_mg, [one.value or 0.0 for one in rates], marker="o", label=label)
         low, high = [one.low or 0.0 for one in rates], [one.high or 0.0 for one in rates]
-        below.fill_between(tried_mg, low, high, color=line.get_color(), alpha=0.08, linewidth=0)
+        below.fill_between(
+            tried_mg, low, high, where=[bool(value) for value in low], color=line.get_color(), alpha=0.15, linewidth=0
+        )
     below.set_yscale("symlog", linthresh=1)
     below.set(title="Quiet workers disturbed", ylabel=f"pre-alarms in {WORN_HOURS:g} worn hours", ylim=(-0.1, None))
     below.set(xlabel=f"{SETTING}, delay {both.delay_s:g} s")

@@ -200,7 +200,8 @@ def quiet_group(recording: Recording, delay_s: float) -> str | None:
         return None
     text = f"{recording.words} {recording.activity}"
     posture = next((name for name, words in _POSTURES if words.search(text)), "mobile")
-    return f"{posture}, {SYNTHETIC if recording.dataset == SYNTHETIC else recording.placement}"
+    where = SYNTHETIC if recording.dataset == SYNTHETIC else re.sub(r"^(left|right) ", "", recording.placement)
+    return f"{posture}, {where}"
 
 
 @dataclass
