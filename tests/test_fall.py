@@ -18,6 +18,8 @@ from hypothesis import strategies as st
 from made_up import falling, leaning
 
 from datasets.synthetic import Wearer
+from simulator.explain import judgements
+from simulator.replay import Options, make_job
 
 RATES_HZ = (25, 33, 35, 36, 50, 77, 104, 141, 142, 200)
 # The same figures as in fall.py, written out a second time, in ms from the impact.
@@ -263,6 +265,26 @@ def test_every_judgement_explains_itself(placement):
         for *_, features, points in seen.cases:
             assert points == sum(share(row, features) for row in CARDS[placement])
     assert judged > 20
+
+
+@pytest.mark.parametrize("placement", CARDS)
+@pytest.mark.parametrize("rate_hz", [25, 50, 142])
+def test_explaining_a_recording_tells_each_judgement_as_it_was(rate_hz, placement):
+    recording = Wearer(4, ("left", 12.0)).walk(6).jump_down().walk(4).trip_fall().unconscious(8).recording("x", rate_hz)
+    values = {"rate_hz": rate_hz, "placement": placement, "verticality_enabled": False}
+    job = make_job(recording, Options(values))
+    told = list(judgements(job, all_cases=True))
+    seen = Judged(**values)
+    seen.bank.set_vertical(*job.up)
+    seen.samples(job.samples)
+    assert [(one.features, one.points) for one in told] == [(tuple(case[3]), case[4]) for case in seen.cases]
+    assert len(told) >= 2
+    for one, (_, _, now, *_) in zip(told, seen.cases, strict=True):
+        assert one.t_s == pytest.approx((now + 1) * seen.bank.slot_samples / rate_hz)
+        assert one.needed == 0
+        assert one.points == sum(given.points for given in one.shares)
+        assert [given.feature for given in one.shares] == [name for name, _, _ in CARDS[placement]]
+        assert all(given.value == one.features[AT[given.feature]] for given in one.shares)
 
 
 def features_at_the_steps(placement, random):
