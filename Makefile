@@ -18,10 +18,10 @@ setup: .venv/ready ## Make .venv with everything: the tools, the four engines.
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv || { \
 	  echo "Python cannot make a virtual environment; on Debian: apt install python3-venv"; exit 2; }
 	@echo "installing into .venv (about a minute)"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]' || { \
+	@$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --editable '.[dev]' || { \
 	  echo "pip could not install what dati needs; its message is above"; exit 2; }
 	@command -v node >/dev/null && command -v npm >/dev/null || \
-	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[node]'
+	  $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --editable '.[node]'
 	@$(BIN)/dati engines --install
 	@touch $@
 

@@ -27,11 +27,7 @@ ENABLED_BY = {
     "dead_man": "dead_man_enabled",
 }  # the others are always on
 RATES_HZ = (25, 50, 100)
-NOT_AT_RATE = {
-    # 100 Hz shows the walk's heel strike sharper, and the lean over the rail 0.1 degree deeper: 632 of 1024, where the
-    # card of the waist has its step at 634. So 3 points instead of -14.
-    ("slumped-over-a-rail", 100): "a fall is raised at 100 Hz, by 3 points: a known false alarm",
-}
+NOT_AT_RATE: dict[tuple[str, int], str] = {}
 
 
 @cache

@@ -107,7 +107,9 @@ class Settings:
         while chain[0][1] is not None:
             chain.insert(0, _profile(chain[0][1]))
         merged = {row[0]: row[2] for row in TUNABLES}
-        merged.update(PLACEMENTS.get(values.get("placement"), {}))
+        for placement in PLACEMENTS:
+            if placement == values.get("placement"):
+                merged.update(PLACEMENTS[placement])
         for profile in chain:
             merged.update(dict(profile[2]))
         for name in values:

@@ -47,7 +47,7 @@ setup(
 def _package() -> str:
     """The name of the build of exactly these sources by this Python."""
     digest = hashlib.sha256(_SETUP.encode())
-    for path in sorted([*FIRMWARE.glob("*.py"), *_PXD.glob("*.pxd")]):
+    for path in [*sorted(FIRMWARE.glob("*.py")), *sorted(_PXD.glob("*.pxd"))]:
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return f"dati_compiled_{digest.hexdigest()[:12]}"
 
