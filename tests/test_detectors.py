@@ -410,8 +410,17 @@ def test_a_fall_to_either_side_is_found_at_every_placement(placement, after_deg)
     assert [cause for _, cause in worn.began] == [FALL]
 
 
-@pytest.mark.parametrize("placement", ["waist", "pocket"])  # a hand strikes a table as hard as the ground
-@pytest.mark.parametrize("peak_mg", [2300, 8000])
+KNOCK = pytest.mark.xfail(strict=True, reason="one hard knock of the hand, posture as before, is a fall at the wrist")
+
+
+@pytest.mark.parametrize(
+    ("placement", "peak_mg"),
+    [
+        *((placement, peak_mg) for placement in ("waist", "pocket") for peak_mg in (2300, 8000)),
+        ("wrist", 2300),
+        pytest.param("wrist", 8000, marks=KNOCK),
+    ],
+)
 def test_a_bare_peak_is_no_fall(peak_mg, placement):
     for rate_hz in RATES_HZ:
         worn = Worn("fall", rate_hz, placement=placement)
