@@ -31,6 +31,8 @@ Card = list[tuple[str, int, list[Step]]]  # rows of feature, points below the fi
 
 SCORES = Path(__file__).parent.parent / "firmware" / "dati" / "fall_scores.py"
 POINTS_PER_LOGIT = 20
+SMALLEST_STEP = 5  # points: smaller ones are noise, and bytes on the device
+LARGEST_COS = 1015  # of 1024: above it the cosine is rounding
 FOLDS = 8
 STUMPS = 100
 # Where sensitivity and specificity are traded: the zero is set where both miss these by the same.
@@ -80,6 +82,9 @@ def gather(recordings: Iterable[Recording], rates_hz: Sequence[int] = (50,)) -> 
 def fit(features: np.ndarray, fall: np.ndarray, used: Sequence[str]) -> Card:
     """A scorecard in points, its zero where the chances are even."""
     columns = [FEATURES.index(name) for name in used]
+    cosines = [at for at, name in enumerate(FEATURES) if name.endswith("_cos")]
+    features = features.copy()
+    features[:, cosines] = np.minimum(features[:, cosines], LARGEST_COS)
     model = GradientBoostingClassifier(
         n_estimators=STUMPS,
         max_depth=1,
@@ -98,8 +103,7 @@ def fit(features: np.ndarray, fall: np.ndarray, used: Sequence[str]) -> Card:
             model.learning_rate * tree.value[leaf, 0, 0] for leaf in (tree.children_left[0], tree.children_right[0])
         )
         if tree.feature[0] < 0:
-            base += model.learning_rate * tree.value[0, 0, 0]
-            continue
+            continue  # nothing left to split; its value is in `start` already
         name = used[tree.feature[0]]
         at = int(np.floor(tree.threshold[0])) + 1  # "x <= t" goes low: whole numbers from t's floor + 1 go high
         steps[name][at] = steps[name].get(at, 0.0) + high - low
@@ -114,7 +118,7 @@ def fit(features: np.ndarray, fall: np.ndarray, used: Sequence[str]) -> Card:
         for at, rise in sorted(steps[name].items()):
             logit += rise
             now = round(POINTS_PER_LOGIT * logit)
-            if now != (rows[-1][1] if rows else points):
+            if abs(now - (rows[-1][1] if rows else points)) >= SMALLEST_STEP:
                 rows.append((at, now))
         card.append((name, points, rows))
     return card

@@ -42,6 +42,7 @@ class Slot(NamedTuple):
     lean_deg: float
     level_mg: int
     floor_mg: int
+    limit_mg: int
     peak_mg: float
     conditions: int
 
@@ -65,6 +66,7 @@ def measures(outcome: Outcome) -> list[Slot]:
                 math.degrees(math.acos(max(-1.0, min(1.0, cosine)))),
                 motion.level_mg,
                 motion.floor_mg,
+                motion.limit_mg,
                 peak_mg,
                 bank.conditions,
             )
@@ -123,7 +125,7 @@ def draw(outcome: Outcome, options: Options, path: Path) -> None:
         linewidth=0.8,
         label="steady floor",
     )
-    level_ax.axhline(settings.immobility_sensitivity_mg, **_LIMIT, label="sensitivity")
+    level_ax.step(slot_t_s, [slot.limit_mg for slot in slots], where="pre", **_LIMIT, label="life above")
     level_ax.set_yscale("symlog", linthresh=10)
     level_ax.set_ylim(0, 5000)
     level_ax.set_yticks([0, 10, 100, 1000], ["0", "10", "100", "1000"])

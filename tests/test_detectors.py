@@ -240,7 +240,7 @@ def test_immobility_comes_at_most_two_seconds_after_the_delay(rate_hz):
         [(began_s, cause)] = worn.began
         assert cause == IMMOBILITY
         assert began_s - still_s <= 12, seed
-        assert began_s - still_s >= 10 - 2 * worn.beat_s, seed  # the last motion may be within the sensitivity
+        assert began_s - still_s >= 10 - 3 * worn.beat_s, seed  # one beat is given back; the last motion may be weak
 
 
 @pytest.mark.parametrize("rate_hz", RATES_HZ)

@@ -207,7 +207,7 @@ def beat(motion, gravity, slots_mg, judge):
 def test_a_beat_without_a_judged_slot_is_not_judged_and_keeps_the_level():
     gravity = Gravity()
     gravity.step(0, 1000, 0)
-    motion = Motion()
+    motion = Motion(100)
     beat(motion, gravity, [400] * 6, True)
     assert motion.judged
     assert motion.level_mg == 400
@@ -222,7 +222,7 @@ def test_a_beat_without_a_judged_slot_is_not_judged_and_keeps_the_level():
 def test_a_slot_is_never_averaged_with_one_that_was_not_judged():
     gravity = Gravity()
     gravity.step(0, 1000, 0)
-    motion = Motion()
+    motion = Motion(100)
     for judge in (True, False, True, False, True):
         assert not motion.step(5 if judge else 3000, 1000, 0, gravity, judge)
     assert motion.step(3000, 1000, 0, gravity, False)
@@ -235,7 +235,7 @@ def test_a_slot_is_never_averaged_with_one_that_was_not_judged():
 
 def test_motion_survives_the_largest_steps():
     gravity = Gravity()
-    motion = Motion()
+    motion = Motion(100)
     for mg in (32767, -32768) * 30:
         gravity.step(mg, mg, mg)
         motion.step(mg, -mg - 1, mg, gravity, True)

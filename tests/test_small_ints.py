@@ -203,7 +203,7 @@ def test_arrays_check_and_do_not_launder():
 def test_an_overflow_in_the_firmware_itself_is_caught(monkeypatch):
     """Squares of full int16 samples, without the halving, do not fit: the proof must see it."""
     monkeypatch.setattr("dati.gravity.min", lambda *values: values[0], raising=False)
-    motion = Motion()
+    motion = Motion(100)
     gravity = type("Gravity", (), {"x_mg": 0, "y_mg": 0, "z_mg": 0})
     with pytest.raises(NotSmallError):
         for _ in range(2):

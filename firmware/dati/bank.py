@@ -34,7 +34,7 @@ class DetectorBank:
         self.ended = 0
         self.shaken = False  # set by the device while its own vibrator runs
         self.gravity = Gravity()
-        self.motion = Motion()
+        self.motion = Motion(settings.immobility_sensitivity_mg)
         self.vertical = Direction()
         self.verticality = Verticality(
             settings, self.slots(settings.verticality_delay_ms), self.slots(settings.verticality_return_ms)
@@ -49,7 +49,6 @@ class DetectorBank:
         self._fall_on = settings.fall_enabled
         self._flight_on = settings.flight_enabled
         self._sensitivity_mg = settings.immobility_sensitivity_mg
-        self._moving = True
         self._beat_peak = 0
         self._one = array("h", [0, 0, 0])
         # The slot in progress.
@@ -218,15 +217,14 @@ class DetectorBank:
             self._beat_peak = peak
         conditions = 0
         if motion.step(x_mg, y_mg, z_mg, gravity, judge):
-            self._moving = motion.judged and motion.worker_mg() > self._sensitivity_mg
             if self._immobility_on:
-                self.immobility.step(self._moving)
+                self.immobility.step(motion.moving)
             if self._flight_on and motion.judged:
                 self.flight.step(self._beat_peak)
             self._beat_peak = 0
         if self._verticality_on:
             self.vertical.lean(gravity.x_mg, gravity.y_mg, gravity.z_mg)
-            self.verticality.step(self.vertical, self._moving)
+            self.verticality.step(self.vertical, motion.moving)
             if self.verticality.active:
                 conditions |= self.verticality.cause
         if self.immobility.active:

@@ -21,7 +21,7 @@ TUNABLES = (
     ("verticality_needs_immobility", "switch", False, None, None, "count lost verticality only while motionless"),
     ("immobility_enabled", "switch", True, None, None, "detect immobility"),
     # TWIG: 20 to 999 mG, default 100.
-    ("immobility_sensitivity_mg", "mg", 100, 20, 999, "worker motion above this, over steady vibration, is life"),
+    ("immobility_sensitivity_mg", "mg", 100, 20, 999, "worker motion above this is life; where it is calm, half"),
     ("immobility_delay_ms", "ms", 60000, 10000, 1800000, "how long motionless"),
     ("immobility_return_ms", "ms", 2000, 1000, 5000, "how long moving before immobility ends"),
     ("fall_enabled", "switch", True, None, None, "detect falls"),
@@ -107,9 +107,9 @@ class Settings:
         while chain[0][1] is not None:
             chain.insert(0, _profile(chain[0][1]))
         merged = {row[0]: row[2] for row in TUNABLES}
-        for placement in PLACEMENTS:
+        for placement, defaults in PLACEMENTS.items():
             if placement == values.get("placement"):
-                merged.update(PLACEMENTS[placement])
+                merged.update(defaults)
         for profile in chain:
             merged.update(dict(profile[2]))
         for name in values:

@@ -17,7 +17,7 @@ cdef class DetectorBank:
     cdef public Immobility immobility
     cdef public Fall fall
     cdef public Flight flight
-    cdef bint _verticality_on, _immobility_on, _fall_on, _flight_on, _moving, _shaken_slot
+    cdef bint _verticality_on, _immobility_on, _fall_on, _flight_on, _shaken_slot
     cdef int _rate_hz, _slot_shift, _sensitivity_mg
     cdef object _one
     cdef int _left, _sum_x, _sum_y, _sum_z, _peak, _beat_peak, _missing, _x_mg, _y_mg, _z_mg

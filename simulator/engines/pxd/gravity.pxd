@@ -28,14 +28,20 @@ cdef class Gravity:
 
 @cython.final
 cdef class Motion:
-    cdef public int beat_slots, level_mg, floor_mg
-    cdef public bint judged
+    cdef public int beat_slots, level_mg, floor_mg, limit_mg
+    cdef public bint judged, moving
+    cdef int _sensitivity_mg, _highest_typical_q3, _typical_q3, _rise_q3
     cdef int _slots_left, _largest, _last_x_mg, _last_y_mg, _last_z_mg
     cdef bint _paired
-    cdef int _floor_beats, _next
+    cdef int _floor_beats, _last_level_mg, _next
     cdef short[::1] _levels_mg
 
     cpdef int worker_mg(self) noexcept
 
-    @cython.locals(x=int, y=int, z=int, squared=int, lowest_mg=int, highest_mg=int, level_mg=int, i=int)
+    @cython.locals(x=int, y=int, z=int, squared=int)
     cpdef bint step(self, int x_mg, int y_mg, int z_mg, Gravity gravity, bint judge) noexcept
+
+    @cython.locals(lowest_mg=int, highest_mg=int, level_mg=int, i=int)
+    cpdef void _follow_floor(self) noexcept
+
+    cpdef int _follow_limit(self) noexcept
