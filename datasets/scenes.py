@@ -390,6 +390,13 @@ SCENES = (
         settings={"flight_enabled": True},
     ),
     Scene(
+        "sprinting-while-watched",
+        "A worker sprints across the yard in the rain; the device watches for flight.",
+        "No alarm: a sprint of 5 s is over before the delay of 8 s.",
+        lambda w: w.walk(10).run(5).walk(25),
+        settings={"flight_enabled": True},
+    ),
+    Scene(
         "running-for-the-bus",
         "A worker runs to the bus after work; the device does not watch for flight.",
         "No alarm: running is not falling.",

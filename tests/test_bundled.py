@@ -101,15 +101,7 @@ def test_every_cause_has_a_trace_that_must_raise_it(cause):
     assert [scene.name for scene in SCENES if cause in scene.must]
 
 
-@pytest.mark.parametrize(
-    "cause",
-    [
-        pytest.param(cause, marks=pytest.mark.xfail(reason="no scene yet watches for flight in vain"))
-        if cause == "flight"
-        else cause
-        for cause in CAUSES
-    ],
-)
+@pytest.mark.parametrize("cause", CAUSES)
 def test_every_cause_has_a_trace_that_must_not_raise_it_though_it_is_watched_for(cause):
     def watched(scene: Scene) -> bool:
         return cause not in ENABLED_BY or Settings(dict(scene.settings)).as_dict()[ENABLED_BY[cause]]
