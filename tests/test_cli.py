@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 from dati.settings import TUNABLES
 
+from datasets.scenes import SCENES
 from datasets.importers import IMPORTERS
 from datasets.sources import BUNDLED
 from host_tools import cli, output, replaying
@@ -161,7 +162,7 @@ def test_the_second_of_two_sources_is_wrong(mistake, tmp_path):
         ("colour=red", "give key=value with a key of id, dataset"),
         ("fall", "give key=value"),
         ("kind=", "give key=value"),
-        ("kind=no*", "takes none of the 43 recordings"),
+        ("kind=no*", f"takes none of the {len(SCENES)} recordings"),
     ],
 )
 def test_a_selection_that_takes_nothing(mistake, select, said):
@@ -489,7 +490,7 @@ def test_all_engines_agree_and_a_difference_is_status_1(dati, monkeypatch):
 
 def test_the_list_names_every_trace_and_set(dati, monkeypatch):
     listed = json.loads(dati("corpus", "list", "--json")[1])
-    assert len(listed["bundled"]) == 43 and all(row["words"] for row in listed["bundled"])
+    assert len(listed["bundled"]) == len(SCENES) and all(row["words"] for row in listed["bundled"])
     assert {row["importer"] for row in listed["public"]} <= {*IMPORTERS, ""}
     for width in (80, 160):
         monkeypatch.setattr(output.out, "width", width)

@@ -53,6 +53,15 @@ def sisfall_file(rows: int = 3) -> str:
     return "".join(f"  {row},-256,4095,   1,2,3,  -7,-1024, 0;\r\n" for row in range(rows)) + " \r\n"
 
 
+def test_sisfall_is_zeroed_on_each_subjects_slow_walk(tmp_path, source):
+    put(source, "SE15/D01_SE15_R01.txt", sisfall_file())
+    put(source, "SE15/D17_SE15_R02.txt", sisfall_file())
+    put(source, "SA01/F05_SA01_R01.txt", sisfall_file())
+    _, recordings = run(tmp_path, "sisfall", source)
+    assert recordings["sisfall/D17_SE15_R02"].up == (4, -1000, 15996)
+    assert recordings["sisfall/F05_SA01_R01"].up == (0, -1000, 0)  # no walk of SA01: the mean of all
+
+
 def test_sisfall(tmp_path, source):
     put(source, "SA01/F05_SA01_R01.txt", sisfall_file())
     put(source, "SE15/D17_SE15_R02.txt", sisfall_file())
