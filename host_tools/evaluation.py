@@ -8,8 +8,9 @@ import os
 import random
 import re
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -21,10 +22,12 @@ from datasets import sources as known
 from host_tools import choices, results
 from host_tools.output import EXIT_INTERRUPTED, check_writable, err, out, print_json, tracked
 from simulator import scoring
+from simulator.engines import Engine
 from simulator.errors import UserError
-from simulator.replay import REACTION_MS, Options, Outcome
+from simulator.replay import REACTION_MS, Options, Outcome, device_settings
 from simulator.replay import replay as run_replay
 from simulator.scoring import FALL, NOT_WORN, Estimate, Score, Summary
+from simulator.trace import Recording
 
 _PICTURES = 60
 _RIGHT_PICTURES = 12
@@ -39,6 +42,38 @@ class By(StrEnum):
     ACTIVITY = "activity"
     SUBJECT = "subject"
     PLACEMENT = "placement"
+
+
+class Over(StrEnum):
+    """What is held out when anything learned is learned anew."""
+
+    SUBJECT = "subject"
+
+
+def held_out(recordings: Iterable[Recording], runner: Engine, options: Options) -> Iterator[Outcome]:
+    """Outcomes of recordings, each judged by a scorecard that was learned without its subject.
+
+    Learned from these recordings alone; a placement whose card is not learned keeps it. All are held in memory.
+    """
+    from datasets.training import USED, fold_cards  # noqa: PLC0415  (needs scikit-learn, which replaying does not)
+
+    by_placement: dict[str, list[Recording]] = {}
+    for recording in recordings:
+        if recording.placement not in NOT_WORN:
+            marked = replace(recording, dataset=f"{recording.dataset} held out")
+            by_placement.setdefault(device_settings(recording, options).placement, []).append(marked)
+    cards = runner.cards()
+    for placement, worn in by_placement.items():
+        if placement not in USED:
+            yield from run_replay(worn, runner, options)
+            continue
+        kept = cards[placement]
+        try:
+            for card, fold in fold_cards(placement, worn):
+                cards[placement] = card
+                yield from run_replay(fold, runner, options)
+        finally:
+            cards[placement] = kept
 
 
 def learned_on() -> str:
@@ -57,6 +92,12 @@ def evaluate(
     engine: choices.EngineName = None,
     select: choices.Select = "",
     by: Annotated[By | None, typer.Option(help="A row for each of these, per corpus.", show_default=False)] = None,
+    cross_validate: Annotated[
+        Over | None,
+        typer.Option(
+            help="Judge each subject by a scorecard learned without: what is new to the device.", show_default=False
+        ),
+    ] = None,
     plot: Annotated[
         Path | None,
         typer.Option(
@@ -91,7 +132,8 @@ def evaluate(
     total = sum(filter(None, map(known.count, corpora))) or None
     try:
         recordings = known.open_sources(corpora, select)
-        for outcome in tracked(run_replay(recordings, runner, options), "evaluating", None if select else total):
+        outcomes = (held_out if cross_validate else run_replay)(recordings, runner, options)
+        for outcome in tracked(outcomes, "evaluating", None if select else total):
             scores.append(scoring.score(outcome))
             hides |= outcome.job.settings["pre_alarm_ms"] <= REACTION_MS  # type: ignore[operator]
             if gallery is not None:
@@ -109,6 +151,7 @@ def evaluate(
         **report_json(scores, by),
         "settings": dict(options.settings),
         "engine": runner.name,
+        "cross_validated": cross_validate,
         "select": select,
         "interrupted": interrupted,
     }

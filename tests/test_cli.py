@@ -17,8 +17,8 @@ import pyarrow.parquet as pq
 import pytest
 from dati.settings import TUNABLES
 
-from datasets.scenes import SCENES
 from datasets.importers import IMPORTERS
+from datasets.scenes import SCENES
 from datasets.sources import BUNDLED
 from host_tools import cli, output, replaying
 from simulator import engines

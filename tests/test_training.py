@@ -140,7 +140,7 @@ def falls_and_others(subjects):
 
 
 def test_a_fall_is_one_case_at_its_hardest_and_every_other_case_is_none():
-    cases = training.gather(falls_and_others(2))
+    cases = training.gather(falls_and_others(2), (50,))
     recordings = list(falls_and_others(2))
     assert [recording.id for recording in cases.recordings] == [recording.id for recording in recordings]
     assert all(len(recording.samples) == 1 for recording in cases.recordings)

@@ -6,10 +6,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import dati
 import numpy as np
+
+from simulator.errors import UserError
 
 FIRMWARE = Path(dati.__file__).parent  # the one source of all engines
 TICK_PERIOD_MS = 1 << 30
@@ -63,6 +65,10 @@ class Engine(ABC):
     @abstractmethod
     def run(self, jobs: Iterable[Job]) -> Iterator[Result]:
         """One result a job, in order, as they are ready."""
+
+    def cards(self) -> dict[str, Any]:
+        """The scorecards of falls that the next job will be judged by, by placement; they may be exchanged."""
+        raise UserError(f"engine {self.name!r} cannot exchange its scorecards; use python or compiled")
 
     def describe(self) -> str:
         """What runs it: interpreter and version, word size."""

@@ -17,6 +17,7 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 
@@ -122,6 +123,9 @@ class CompiledEngine(Engine):
             samples = np.ascontiguousarray(job.samples, dtype=np.int16).reshape(-1)
             device = python.make_device(job, self.device, self.settings)
             yield Result(list(python.replay(device, job, samples)))
+
+    def cards(self) -> dict[str, Any]:
+        return _load(f"{_package()}.fall_scores").CARDS
 
     def describe(self) -> str:
         return f"{_package()}, {python.PythonEngine().describe()}"

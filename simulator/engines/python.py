@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from dati import device as python_device
 from dati import settings as python_settings
+from dati.fall_scores import CARDS
 
 from simulator.engines.base import Engine, Event, Job, Result
 from simulator.engines.runner import Replay
@@ -50,6 +51,9 @@ class PythonEngine(Engine):
         for job in jobs:
             samples = array("h", np.ascontiguousarray(job.samples, dtype=np.int16).tobytes())
             yield Result(list(replay(make_device(job), job, samples)))
+
+    def cards(self) -> dict[str, Any]:
+        return CARDS
 
     def describe(self) -> str:
         return f"{platform.python_implementation()} {platform.python_version()}"
