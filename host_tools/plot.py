@@ -58,7 +58,8 @@ def measures(outcome: Outcome) -> list[Slot]:
     def watched() -> None:
         peak_mg = 2 * math.sqrt(bank._peak) if bank._missing < bank.slot_samples else math.nan
         finish()
-        vertical, motion = bank.vertical, bank.motion
+        vertical, motion, gravity = bank.vertical, bank.motion, bank.gravity
+        vertical.lean(gravity.x_mg, gravity.y_mg, gravity.z_mg)  # the judgement of a fall leans others against it
         cosine = vertical.along_q4 / 16 / math.sqrt(128 * vertical.squared) if vertical.squared else 1.0
         rows.append(
             Slot(
@@ -132,7 +133,7 @@ def draw(outcome: Outcome, options: Options, path: Path) -> None:
     level_ax.set_ylabel("motion\n(mg)")
 
     peak_ax.step(slot_t_s, [slot.peak_mg / 1000 for slot in slots], where="pre", color="#555555", label="peak |a|")
-    peak_ax.axhline(settings.fall_impact_mg / 1000, **_LIMIT, label="judged as a fall above")
+    peak_ax.axhline(settings.fall_impact_mg / 1000, **_LIMIT, label="impact judged above")
     peak_ax.set_ylabel("peak of slot\n(g)")
     peak_ax.set_ylim(bottom=0)
 

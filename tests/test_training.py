@@ -11,6 +11,7 @@ from dati.fall import FEATURES
 
 from datasets.synthetic import Wearer
 from simulator.corpus import CorpusWriter
+from simulator.errors import UserError
 from simulator.trace import Recording
 
 training = pytest.importorskip("datasets.training", reason="make train needs scikit-learn: pip install 'dati[train]'")
@@ -278,3 +279,24 @@ def test_training_twice_gives_the_same_card_and_finds_what_it_learned(monkeypatc
     cases = training.gather(falls_and_others(10))
     best, fall = training.by_recording(cases, training.score(card, cases.features))
     assert min(training.rates(best, fall)) >= 0.9
+
+
+def test_every_fold_is_judged_by_a_card_learned_without_it(monkeypatch):
+    recordings = list(falls_and_others(8))
+    learned = []
+    fit = training.fit
+    monkeypatch.setattr(
+        training, "fit", lambda features, fall, used: learned.append(len(fall)) or fit(features, fall, used)
+    )
+    monkeypatch.setattr(training, "argued", lambda: [])
+    every = len(training.gather(recordings).fall)
+    judged = []
+    for _, fold in training.fold_cards("waist", recordings):
+        assert learned[-1] <= every - len(training.gather(fold).fall)
+        judged += fold
+    assert sorted(one.id for one in judged) == sorted(one.id for one in recordings)
+
+
+def test_one_subject_cannot_be_held_out():
+    with pytest.raises(UserError, match="not two subjects"):
+        list(training.fold_cards("wrist", [one for one in falls_and_others(2) if one.subject == "0"]))
