@@ -23,8 +23,8 @@ try {
   if (work === "--run") {
     interpreter.runPython(code);
   } else {
-    copy(work, "/work");
-    interpreter.runPython("import sys; sys.path.insert(0, '/work'); import interpreted; interpreted.main('/work/jobs')");
+    copy(work, "/dati");
+    interpreter.runPython("import sys; sys.path.insert(0, '/dati'); import interpreted; interpreted.main('/dati/jobs')");
   }
 } catch (error) {
   process.stderr.write(`${error.message ?? error}\n`);
