@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import subprocess
+import sys
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -259,6 +260,9 @@ def train(placement: str, corpora: Sequence[Path]) -> tuple[Card, str]:
         for recording in read_corpus(path)
         if placement in recording.placement and recording.kind != "unknown"
     ]
+    if not any(recording.kind == "fall" for recording in recordings):
+        named = ", ".join(map(str, corpora))
+        raise UserError(f"{named}: no falls worn at the {placement} to learn from; name corpora that have some")
     if placement == "waist":
         recordings += argued()
     cases = gather(recordings)
@@ -327,7 +331,11 @@ def main() -> None:
     options = parser.parse_args()
     cards, texts = {}, []
     for placement, corpora in (("waist", options.waist), ("wrist", options.wrist)):
-        cards[placement], text = train(placement, corpora)
+        try:
+            cards[placement], text = train(placement, corpora)
+        except UserError as error:
+            print(f"dati: {error}", file=sys.stderr)
+            sys.exit(2)
         print(text)
         texts.append(text)
     SCORES.write_text(export(cards, texts), encoding="utf-8")

@@ -41,8 +41,12 @@ def settings(
     columns = ["setting", "value", "range", *["what it does"] * wide]
     table = Table(*columns, title=f"profile {values['profile']}", title_justify="left", box=None)
     for name, unit, _, lowest, highest, purpose in TUNABLES:
-        span = "on or off" if unit == "switch" else f"{lowest} to {highest}"
-        shown = ("on" if values[name] else "off") if unit == "switch" else f"{values[name]} {unit}"
+        if unit == "switch":
+            shown, span = "on" if values[name] else "off", "on or off"
+        elif isinstance(lowest, tuple):
+            shown, span = values[name], " or ".join(lowest)
+        else:
+            shown, span = f"{values[name]} {unit}", f"{lowest} to {highest}"
         if wide:
             table.add_row(name, shown, span, purpose)
         else:

@@ -542,7 +542,7 @@ def test_the_table_of_settings_is_whole_at_any_width(dati, monkeypatch, width):
     for name, _, _, _, _, purpose in TUNABLES:
         assert name in out
         assert purpose.split()[0] in joined
-    assert "30000 ms" in joined and "10000 to 1800000" in joined
+    assert "30000 ms" in joined and "10000 to 1800000" in joined and "waist or pocket or wrist" in joined
     assert "refuses more than" in out and "No conformity is claimed" in out
 
 

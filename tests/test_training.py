@@ -300,3 +300,18 @@ def test_every_fold_is_judged_by_a_card_learned_without_it(monkeypatch):
 def test_one_subject_cannot_be_held_out():
     with pytest.raises(UserError, match="not two subjects"):
         list(training.fold_cards("wrist", [one for one in falls_and_others(2) if one.subject == "0"]))
+
+
+@pytest.mark.parametrize("reason", ["no such file", "no falls worn at the waist"])
+def test_corpora_that_teach_nothing_are_one_line(tmp_path, monkeypatch, capsys, reason):
+    corpus = tmp_path / "still.parquet"
+    if reason != "no such file":
+        with CorpusWriter(corpus) as writer:
+            writer.add(Recording("still/1", "still", np.full((100, 3), 577, np.int16), 50.0, 8000, placement="waist"))
+    monkeypatch.setattr("sys.argv", ["training", "--waist", str(corpus), "--wrist", str(corpus)])
+    before = training.SCORES.read_bytes()
+    with pytest.raises(SystemExit) as stopped:
+        training.main()
+    said = capsys.readouterr().err
+    assert stopped.value.code == 2 and said.startswith("dati: ") and said.count("\n") == 1 and reason in said
+    assert training.SCORES.read_bytes() == before

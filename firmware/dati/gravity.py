@@ -148,7 +148,7 @@ class Motion:
         self.floor_mg = 0
         self.limit_mg = sensitivity_mg
         self.judged = False  # whether the last beat had a slot that could be judged
-        self.moving = True  # whether the worker moved in it; unknown counts as not moving
+        self.moving = True  # whether the worker moved in it; a beat not judged is taken for still
         self._sensitivity_mg = sensitivity_mg
         self._highest_typical_q3 = 5 * sensitivity_mg >> 1
         self._typical_q3 = self._highest_typical_q3  # the limit starts high: careful until the place is known
