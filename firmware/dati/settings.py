@@ -37,7 +37,19 @@ TUNABLES = (
     ("tear_off_delay_ms", "ms", 200, 0, 90000, "how long the cord must be out: a contact bounces"),
     ("dead_man_enabled", "switch", False, None, None, "the worker must give a sign of life at an interval"),
     ("dead_man_interval_ms", "ms", 840000, 30000, 3600000, "longest time without a sign of life"),
+    ("dead_man_pre_alarm_ms", "ms", 30000, 0, 45000, "how long the worker can answer the dead-man check"),
     ("technical_delay_ms", "ms", 60000, 1000, 3600000, "how long the sensor may be silent before a technical alarm"),
+    ("link_delay_ms", "ms", 1200000, 60000, 3600000, "how long network or centre may be gone before a technical alarm"),
+    ("heartbeat_interval_ms", "ms", 600000, 60000, 3600000, "how often the centre is told that all is well"),
+    # elektro.net on DIN VDE V 0825-1: alarm data are sent again until receipt is confirmed, "Zyklus <= 1 min".
+    ("message_repeat_ms", "ms", 60000, 10000, 60000, "how soon an alarm nobody acknowledged is sent again"),
+    ("contact_wait_ms", "ms", 60000, 20000, 300000, "how long a contact has to confirm before the next is tried"),
+    ("call_ring_ms", "ms", 30000, 10000, 60000, "how long a contact's telephone is let ring"),
+    ("centre_ack_suffices", "switch", True, None, None, "the centre's receipt acknowledges an alarm; else a person must"),
+    ("gnss_interval_ms", "ms", 900000, 0, 3600000, "on duty, how often the place is looked up; 0: only from a pre-alarm on"),
+    ("gnss_search_ms", "ms", 60000, 10000, 300000, "how long such a look-up may take"),
+    ("low_battery_percent", "%", 20, 10, 50, "charge below which a technical alarm is raised"),
+    ("duty_hold_ms", "ms", 3000, 1000, 10000, "how long the cancel button is held to begin or end duty"),
 )
 # fmt: on
 
@@ -66,8 +78,10 @@ PROFILES = (
             (("immobility_delay_ms", "pre_alarm_ms"), 90000),
             (("tear_off_delay_ms",), 90000),
             (("flight_delay_ms",), 10000),
-            (("dead_man_interval_ms", "pre_alarm_ms"), 900000),
+            (("dead_man_interval_ms", "dead_man_pre_alarm_ms"), 900000),
             (("technical_delay_ms",), 1800000),
+            (("link_delay_ms",), 1800000),
+            (("heartbeat_interval_ms",), 1800000),
         ),
     ),
     ("critical", "din-0825-11", (("sos_hold_ms", 1000),), ((("sos_hold_ms",), 2000),)),
