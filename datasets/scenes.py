@@ -369,7 +369,7 @@ SCENES = (
         lambda w: w.walk(10).work_standing(45),
         must=("dead_man",),
         ends="alarm",
-        settings={"dead_man_enabled": True, "dead_man_interval_ms": 30000},
+        settings={"dead_man_enabled": True, "dead_man_interval_ms": 30000, "dead_man_pre_alarm_ms": 15000},
     ),
     Scene(
         "dead-man-answered",

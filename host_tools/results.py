@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from datasets import sources
-from simulator.engines.base import FIRMWARE
+from simulator.engines.base import FIRMWARE, replayed
 from simulator.errors import UserError
 from simulator.replay import REACTION_MS
 
@@ -108,7 +108,7 @@ CAVEATS = (
 def firmware() -> str:
     """A fingerprint of the firmware's files as they are now."""
     digest = hashlib.sha256()
-    for path in sorted(FIRMWARE.glob("*.py")):
+    for path in replayed(FIRMWARE):
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()[:8]
 

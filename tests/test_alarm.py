@@ -26,9 +26,9 @@ def drain(events):
     return out
 
 
-def sequence(pre_alarm_ms=PRE_ALARM_MS):
+def sequence(pre_alarm_ms=PRE_ALARM_MS, dead_man_pre_alarm_ms=PRE_ALARM_MS):
     events = EventQueue()
-    return AlarmSequence(pre_alarm_ms, events), events
+    return AlarmSequence(pre_alarm_ms, dead_man_pre_alarm_ms, events), events
 
 
 class Model(RuleBasedStateMachine):
@@ -43,13 +43,15 @@ class Model(RuleBasedStateMachine):
 
     @initialize(
         pre_alarm_ms=st.sampled_from([0, 1, 15000, 45000]),
+        dead_man_pre_alarm_ms=st.sampled_from([0, 15000, 30000]),
         start_ms=st.sampled_from([0, PERIOD_MS - 1, PERIOD_MS - 20000]),
     )
-    def start(self, pre_alarm_ms, start_ms):
+    def start(self, pre_alarm_ms, dead_man_pre_alarm_ms, start_ms):
         self.pre_alarm_ms = pre_alarm_ms
+        self.dead_man_pre_alarm_ms = dead_man_pre_alarm_ms
         self.start_ms = start_ms
         self.t_ms = 0  # without wrap
-        self.alarm, self.events = sequence(pre_alarm_ms)
+        self.alarm, self.events = sequence(pre_alarm_ms, dead_man_pre_alarm_ms)
 
     @property
     def tick(self):
@@ -67,19 +69,22 @@ class Model(RuleBasedStateMachine):
 
     @rule(cause=st.sampled_from(CAUSES))
     def raise_cause(self, cause):
-        at_once = bool(cause & AT_ONCE) or self.pre_alarm_ms == 0
+        delay_ms = self.dead_man_pre_alarm_ms if cause == codes.DEAD_MAN else self.pre_alarm_ms
+        at_once = bool(cause & AT_ONCE) or delay_ms == 0
         if self.state == QUIET:
             self.causes = {cause}
             if at_once:
                 self.enter(IN_ALARM, codes.ALARM, cause)
             else:
-                self.due_ms = self.t_ms + self.pre_alarm_ms
+                self.due_ms = self.t_ms + delay_ms
                 self.enter(IN_PRE_ALARM, codes.PRE_ALARM, cause)
         elif cause not in self.causes:
             self.causes.add(cause)
             self.expect(codes.CAUSE_ADDED, cause)
             if self.state == IS_ACKNOWLEDGED or (self.state == IN_PRE_ALARM and cause & AT_ONCE):
                 self.enter(IN_ALARM, codes.ALARM, sum(self.causes))
+            elif self.state == IN_PRE_ALARM:
+                self.due_ms = min(self.due_ms, self.t_ms + delay_ms)
         self.alarm.raise_cause(cause, self.tick)
 
     @rule(step_ms=st.one_of(st.integers(1, 50), st.sampled_from([1000, 14999, 15000, 44999, 45000])))
@@ -253,3 +258,24 @@ def test_codes_and_causes_are_distinct():
         assert len({row[0] for row in table}) == len({row[1] for row in table}) == len(table)
     assert all(bit & (bit - 1) == 0 for bit in CAUSES)
     assert sorted(CAUSES, reverse=True) == CAUSES  # most urgent first
+
+
+def test_the_dead_man_check_has_a_pre_alarm_of_its_own_and_a_fall_does_not_wait_for_it():
+    alarm, events = sequence(dead_man_pre_alarm_ms=3 * PRE_ALARM_MS)
+    alarm.raise_cause(codes.DEAD_MAN, 0)
+    alarm.tick(2 * PRE_ALARM_MS)
+    assert alarm.state == IN_PRE_ALARM
+    alarm.raise_cause(codes.FALL, PRE_ALARM_MS // 2)
+    alarm.tick(PRE_ALARM_MS // 2 + PRE_ALARM_MS - 1)
+    assert alarm.state == IN_PRE_ALARM
+    alarm.tick(PRE_ALARM_MS // 2 + PRE_ALARM_MS)
+    assert alarm.state == IN_ALARM
+    assert alarm.causes == codes.FALL | codes.DEAD_MAN
+
+
+def test_a_cause_that_joins_late_does_not_prolong_the_dead_man_pre_alarm():
+    alarm, events = sequence(dead_man_pre_alarm_ms=3 * PRE_ALARM_MS)
+    alarm.raise_cause(codes.DEAD_MAN, 0)
+    alarm.raise_cause(codes.FALL, 3 * PRE_ALARM_MS - 1)
+    alarm.tick(3 * PRE_ALARM_MS)
+    assert alarm.state == IN_ALARM

@@ -27,8 +27,10 @@ DIN_LIMITS = (
     ({"immobility_delay_ms": 90000, "pre_alarm_ms": 0}, "immobility_delay_ms", 90000),
     ({"tear_off_delay_ms": 90000}, "tear_off_delay_ms", 90000),
     ({"flight_delay_ms": 10000}, "flight_delay_ms", 10000),
-    ({"dead_man_interval_ms": 885000, "pre_alarm_ms": 15000}, "dead_man_interval_ms", 900000),
+    ({"dead_man_interval_ms": 870000, "dead_man_pre_alarm_ms": 30000}, "dead_man_interval_ms", 900000),
     ({"technical_delay_ms": 1800000}, "technical_delay_ms", 1800000),
+    ({"link_delay_ms": 1800000}, "link_delay_ms", 1800000),
+    ({"heartbeat_interval_ms": 1800000}, "heartbeat_interval_ms", 1800000),
 )
 
 
@@ -55,7 +57,7 @@ def test_every_default_is_of_its_type_and_within_its_range(row):
     else:
         assert type(default) is int
         assert lowest <= default <= highest
-        assert name.endswith(f"_{unit.lower()}") or name == f"worn_up_{unit}"
+        assert name.endswith("_percent" if unit == "%" else f"_{unit.lower()}") or name == f"worn_up_{unit}"
 
 
 def test_names_are_unique():

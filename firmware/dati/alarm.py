@@ -10,6 +10,7 @@ from .events import (
     CAUSE_ADDED,
     CENTRE,
     CLEARED,
+    DEAD_MAN,
     PRE_ALARM,
     RECOVERY,
     REFUSED,
@@ -51,10 +52,12 @@ _SHAKEN_MS = 550
 class AlarmSequence:
     """Causes in, state and events out. At most one sequence runs; later causes join it and none is lost."""
 
-    def __init__(self, pre_alarm_ms, events):
+    def __init__(self, pre_alarm_ms, dead_man_pre_alarm_ms, events):
         self.state = QUIET
         self.causes = 0
         self.pre_alarm = Countdown(pre_alarm_ms)
+        self._pre_alarm_ms = pre_alarm_ms
+        self._dead_man_pre_alarm_ms = dead_man_pre_alarm_ms
         self._events = events
         self._since_ms = 0
 
@@ -62,6 +65,7 @@ class AlarmSequence:
         """A cause has come up."""
         if self.state == QUIET:
             self.causes = cause
+            self.pre_alarm.delay_ms = self._delay_ms(cause)
             if cause & _AT_ONCE or self.pre_alarm.delay_ms == 0:
                 self._enter(IN_ALARM, ALARM, t_ms)
             else:
@@ -72,8 +76,13 @@ class AlarmSequence:
             return
         self.causes |= cause
         self._events.put(t_ms, CAUSE_ADDED, cause)
-        if self.state == IN_PRE_ALARM and cause & _AT_ONCE:
-            self._enter(IN_ALARM, ALARM, t_ms)
+        if self.state == IN_PRE_ALARM:
+            if cause & _AT_ONCE:
+                self._enter(IN_ALARM, ALARM, t_ms)
+            elif self.pre_alarm.left_ms(t_ms) > self._delay_ms(cause):
+                # A fall does not wait for the longer time that the dead-man check gives.
+                self.pre_alarm.delay_ms = self._delay_ms(cause)
+                self.pre_alarm.start(t_ms)
         elif self.state == IS_ACKNOWLEDGED:
             # Nobody has acknowledged this one yet.
             self._enter(IN_ALARM, ALARM, t_ms)
@@ -116,6 +125,16 @@ class AlarmSequence:
         self._enter(QUIET, 0, t_ms)
         return True
 
+    def resume(self, state, causes, t_ms):
+        """Take up what a reset interrupted. A pre-alarm gets its whole time again: it can still be cancelled."""
+        if causes == 0 or state == QUIET:
+            return
+        if state == IN_PRE_ALARM:
+            self.raise_cause(causes, t_ms)
+            return
+        self.causes = causes
+        self._enter(state, 0, t_ms)
+
     def tick(self, t_ms):
         """Let time pass: a pre-alarm that was not cancelled becomes the alarm."""
         if self.pre_alarm.ran_out(t_ms):
@@ -133,6 +152,9 @@ class AlarmSequence:
         if phase_ms < _SHAKEN_MS:
             return _SHAKEN_MS - phase_ms
         return VIBRATOR_PERIOD_MS - phase_ms
+
+    def _delay_ms(self, cause):
+        return self._dead_man_pre_alarm_ms if cause == DEAD_MAN else self._pre_alarm_ms
 
     def _enter(self, state, event, t_ms):
         self.state = state

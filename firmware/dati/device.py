@@ -35,7 +35,7 @@ class Device:
         """`start_ms` is the tick (0 .. 2**30 - 1) at which the first sample begins."""
         self.events = EventQueue()
         self.bank = DetectorBank(settings)
-        self.alarm = AlarmSequence(settings.pre_alarm_ms, self.events)
+        self.alarm = AlarmSequence(settings.pre_alarm_ms, settings.dead_man_pre_alarm_ms, self.events)
         self.sos = Countdown(settings.sos_hold_ms)
         self.tear_off = Countdown(settings.tear_off_delay_ms)
         self.dead_man = Countdown(settings.dead_man_interval_ms)
@@ -44,6 +44,7 @@ class Device:
         self._recovery_cancels = settings.recovery_cancels
         self._tear_off_on = settings.tear_off_enabled
         self._dead_man_on = settings.dead_man_enabled
+        self.guarding = True  # on duty: what the detectors find is raised
         self._second_ms = start_ms  # the tick at which the current second of samples began
         self._in_second = 0  # samples since
         self.now_ms = start_ms
@@ -71,7 +72,7 @@ class Device:
     def lost(self, count):
         """`count` samples were lost (FIFO overflow, bus fault, silence): time passes without motion being seen."""
         self.events.put(self.now_ms, SAMPLES_LOST, count)
-        if not self.silence.running:
+        if self.guarding and not self.silence.running:
             self.silence.start(self.now_ms)
         while count > 0:
             self.bank.shaken = self.alarm.shaking(self.now_ms)
@@ -103,7 +104,7 @@ class Device:
         """The worker's cancel button: cancels a pre-alarm, and is a sign of life while quiet."""
         if self.alarm.cancel(self.now_ms):
             self._start_over()
-        elif self.alarm.state == QUIET and self._dead_man_on:
+        elif self.alarm.state == QUIET and self._dead_man_on and self.guarding:
             self.dead_man.start(self.now_ms)
 
     def acknowledge(self):
@@ -116,6 +117,29 @@ class Device:
             self._start_over()
             return True
         return False
+
+    def ask(self):
+        """The centre asks for a sign of life: the dead-man check, now."""
+        self.alarm.raise_cause(DEAD_MAN, self.now_ms)
+
+    def blind(self):
+        """The sensor is known to tell nothing true (self-test failed, an axis stuck): a technical alarm."""
+        self.alarm.raise_cause(TECHNICAL, self.now_ms)
+
+    def guard(self, on):
+        """Begin or end to guard. Off duty the buttons still raise an alarm; detectors and dead-man check do not."""
+        if on and not self.guarding:
+            self.bank.rearm()
+        self.guarding = on
+        if on and self._dead_man_on:
+            self.dead_man.start(self.now_ms)
+        elif not on:
+            self.dead_man.stop()
+            self.silence.stop()
+
+    def resume(self, state, causes):
+        """Take up an alarm that a reset interrupted: `state` of `alarm`, and its causes."""
+        self.alarm.resume(state, causes, self.now_ms)
 
     def zero(self):
         """Learn the worn vertical: the worker stands upright and still. False when that could not be seen."""
@@ -130,7 +154,7 @@ class Device:
     def _start_over(self):
         """After a cancel or the end of an alarm every delay starts anew."""
         self.bank.rearm()
-        if self._dead_man_on:
+        if self._dead_man_on and self.guarding:
             self.dead_man.start(self.now_ms)
 
     def _pass(self, count):
@@ -165,11 +189,11 @@ class Device:
         bank = self.bank
         if bank.began != 0 or bank.ended != 0:
             for cause in _DETECTED:
-                if bank.ended & cause:
+                if bank.ended & cause and self.guarding:
                     self.events.put(self.now_ms, CONDITION_ENDED, cause)
                     if self._recovery_cancels and cause & _RECOVERABLE and self.alarm.recovered(cause, self.now_ms):
                         self._start_over()
-                if bank.began & cause:
+                if bank.began & cause and self.guarding:
                     self.events.put(self.now_ms, CONDITION_BEGAN, cause)
                     self.alarm.raise_cause(cause, self.now_ms)
         self._follow_time()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -15,6 +17,25 @@ from simulator.errors import UserError
 
 FIRMWARE = Path(dati.__file__).parent  # the one source of all engines
 TICK_PERIOD_MS = 1 << 30
+
+
+def replayed(firmware: Path) -> list[Path]:
+    """The files a replay runs: `device`, `settings` and whatever they import; not the modem's, nor the journal's."""
+    found: list[str] = []
+    wanted = ["__init__", "device", "settings"]
+    while wanted:
+        name = wanted.pop()
+        if name not in found:
+            found.append(name)
+            wanted += re.findall(r"^from \.(\w+) import", (firmware / f"{name}.py").read_text(encoding="utf-8"), re.M)
+    return [firmware / f"{name}.py" for name in sorted(found)]
+
+
+def lay_out(firmware: Path, folder: Path) -> None:
+    """Copy what a replay runs into the new `folder`."""
+    folder.mkdir()
+    for path in replayed(firmware):
+        shutil.copy(path, folder / path.name)
 
 
 class Event(NamedTuple):

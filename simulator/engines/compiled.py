@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from simulator.engines import python, store
-from simulator.engines.base import FIRMWARE, Engine, EngineUnavailableError, Job, Result
+from simulator.engines.base import FIRMWARE, Engine, EngineUnavailableError, Job, Result, lay_out, replayed
 from simulator.errors import UserError
 
 _PXD = Path(__file__).parent / "pxd"
@@ -48,7 +48,7 @@ setup(
 def _package() -> str:
     """The name of the build of exactly these sources by this Python."""
     digest = hashlib.sha256(_SETUP.encode())
-    for path in [*sorted(FIRMWARE.glob("*.py")), *sorted(_PXD.glob("*.pxd"))]:
+    for path in [*replayed(FIRMWARE), *sorted(_PXD.glob("*.pxd"))]:
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return f"dati_compiled_{digest.hexdigest()[:12]}"
 
@@ -71,7 +71,7 @@ def build() -> Path:
         return target
     with tempfile.TemporaryDirectory(prefix="dati-build-") as folder:
         work = Path(folder)
-        shutil.copytree(FIRMWARE, work / package, ignore=shutil.ignore_patterns("__pycache__"))
+        lay_out(FIRMWARE, work / package)
         for path in _PXD.glob("*.pxd"):
             shutil.copy(path, work / package / path.name)
         (work / "setup.py").write_text(_SETUP.format(package=package))

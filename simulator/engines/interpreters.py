@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from simulator.engines.base import FIRMWARE, Engine, EngineUnavailableError, Event, Job, Result
+from simulator.engines.base import FIRMWARE, Engine, EngineUnavailableError, Event, Job, Result, lay_out
 from simulator.engines.store import find_node, wasm_home
 from simulator.errors import UserError
 
@@ -57,7 +57,7 @@ class _Interpreter(Engine):
 
 def _lay_out(work: Path) -> None:
     """The folder as the interpreter sees it: the firmware, the runner, the jobs."""
-    shutil.copytree(FIRMWARE, work / "dati", ignore=shutil.ignore_patterns("__pycache__"))
+    lay_out(FIRMWARE, work / "dati")
     for name in ("runner.py", "interpreted.py"):
         shutil.copy(HERE / name, work / name)
 

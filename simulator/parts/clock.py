@@ -59,7 +59,7 @@ class VirtualClock:
 
 @dataclass(frozen=True)
 class Entry:
-    """Something seen to happen. `what` is a short word for programs, `text` for people; `data` whatever belongs to it."""
+    """Something seen to happen: `what` is a short word for programs, `text` is for people, `data` belongs to it."""
 
     t_ms: int
     who: str  # worker, device, network, contact, centre, fault
