@@ -1,4 +1,4 @@
-"""CRC-16/ARC: polynomial x16 + x15 + x2 + 1, reflected, begun at 0, as SIA DC-09 asks for; b"123456789" gives 0xBB3D."""
+"""CRC-16/ARC, as SIA DC-09 asks for: x16 + x15 + x2 + 1, reflected, begun at 0; of b"123456789" it is 0xBB3D."""
 
 from array import array
 
