@@ -1,0 +1,1 @@
+"""Registers and pins of what is soldered to the board; no decisions."""
