@@ -149,7 +149,9 @@ def put_in(bench, monkeypatch):
     """Let the firmware's imports find the bench, and load the firmware anew."""
     const = types.ModuleType("micropython")
     const.const = lambda value: value  # type: ignore[attr-defined]
-    for name, module in (("machine", bench.machine()), ("esp32", bench.esp32()), ("micropython", const)):
+    cryptolib = types.ModuleType("cryptolib")
+    modules = {"machine": bench.machine(), "esp32": bench.esp32(), "micropython": const, "cryptolib": cryptolib}
+    for name, module in modules.items():
         monkeypatch.setitem(sys.modules, name, module)
     monkeypatch.setattr(time, "sleep_ms", lambda ms: bench.slept.append(("plain", ms)), raising=False)
     monkeypatch.syspath_prepend(str(FIRMWARE))
