@@ -140,6 +140,12 @@ class AlarmSequence:
         if self.pre_alarm.ran_out(t_ms):
             self._enter(IN_ALARM, ALARM, t_ms)
 
+    def vibrating(self, t_ms):
+        """Whether the vibrator is to run now."""
+        if self.state != IN_PRE_ALARM:
+            return False
+        return ticks_diff(t_ms, self._since_ms) % VIBRATOR_PERIOD_MS < VIBRATOR_ON_MS
+
     def shaking(self, t_ms):
         """Whether our own vibrator shakes the sensor now."""
         if self.state != IN_PRE_ALARM:

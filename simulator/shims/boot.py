@@ -39,6 +39,7 @@ class _Os:
     unlink = staticmethod(files.remove)
     rename = staticmethod(files.rename)
     stat = staticmethod(files.stat)
+    mkdir = staticmethod(files.mkdir)
     sync = staticmethod(files.sync)
     urandom = staticmethod(files.urandom)
 

@@ -1,4 +1,4 @@
-"""`esp32` on the virtual board: which pins wake it."""
+"""`esp32` on the virtual board: which pins wake it. Each call takes the place of the one before, as on the ESP32."""
 
 from host import host
 
@@ -7,19 +7,8 @@ WAKEUP_ANY_HIGH = 1
 
 
 def wake_on_ext0(pin=None, level=None):
-    if pin is not None:
-        host.call("pin_wake", pin.id, 5 if level else 4)
+    host.call("wake", 0, "" if pin is None else str(pin.id), 1 if level else 0)
 
 
 def wake_on_ext1(pins=None, level=None):
-    for pin in pins or ():
-        host.call("pin_wake", pin.id, 5 if level else 4)
-
-
-def gpio_wakeup(flag):
-    pass
-
-
-def wake_on_gpio(pins=None, level=None):
-    for pin in pins or ():
-        host.call("pin_wake", pin.id, 5 if level else 4)
+    host.call("wake", 1, " ".join([str(pin.id) for pin in pins or ()]), 1 if level else 0)

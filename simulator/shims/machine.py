@@ -49,9 +49,7 @@ class Pin:
         host.call("pin_set", self.id, 0)
 
     def irq(self, handler=None, trigger=3, *, wake=None, hard=False):
-        """Only waking is rendered: handlers are never called."""
-        if wake:
-            host.call("pin_wake", self.id, trigger)
+        """Handlers are never called: the firmware must not depend on them alone."""
 
 
 class I2C:

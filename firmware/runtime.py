@@ -1,0 +1,238 @@
+"""The loop that carries samples, bytes, buttons and levels between the board's drivers and the device's mind.
+
+Nothing here decides. Each part of a turn is guarded: one that fails becomes a technical alarm and is tried again, one
+that goes on failing lets the watchdog bite, and the device then takes up duty and alarm where they were.
+"""
+
+import gc
+import json
+import time
+from array import array
+
+from dati import duty, journal, plan
+from dati.settings import Settings, SettingsError
+from dati.slots import TwoSlots
+from dati.ticks import Countdown
+from dati.wearable import Wearable
+from drivers.bus import SensorError, nearest
+from drivers.watchdog import COMMUNICATION, DETECTORS, SAMPLER
+
+SETTINGS = "settings.json"  # in the board's store, written by `dati flash`
+
+_IDLE_MS = 500  # between turns when nothing is due: with the sensor's watermark, half a second of samples
+_HOUSE_MS = 10000  # between looks at battery and sensor registers
+_RETRY_MS = 1000  # between tries to get a failed sensor back
+_SENSOR_FAILURES = 3  # in a row before the worker and the centre hear of it
+_TESTS = 3  # of a sensor's self-test: a worker who moves spoils one
+_CRASHES = 20  # of one part before the whole device starts anew
+
+
+class Runtime:
+    """One board, one wearable. `run` never returns."""
+
+    def __init__(self, board):
+        self.board = board
+        self._samples = array("h", [0] * (3 * 33))
+        self._buffer = bytearray(512)
+        self._house = Countdown(0)
+        self._retry = Countdown(_RETRY_MS)
+        self._begun = False
+        self._failures = 0
+        self._crashes = {}
+        t_ms = time.ticks_ms()
+        settings, plan_, self.problem = load(board.store)
+        rate = nearest(settings.rate_hz, board.sensor.RATES_HZ)
+        if rate >= 0:
+            settings.rate_hz = board.sensor.RATES_HZ[rate]
+        self.wearable = Wearable(
+            settings, plan_, board.dialect, board.store, board.cipher, board.random, _log, t_ms
+        )
+        self.wearable.start(board.started_by(), t_ms)
+        if self.problem:
+            self.wearable.note_text(journal.NOTE, self.problem, t_ms)
+        self._house.start(t_ms)
+
+    def run(self):
+        board = self.board
+        board.watchdog.start()
+        while True:
+            self.turn(time.ticks_ms())
+            wearable = self.wearable
+            wait_ms = wearable.poll_ms(_IDLE_MS)
+            wait_ms = min(wait_ms, board.signals.due_ms(time.ticks_ms()))
+            if board.buttons.busy:
+                wait_ms = min(wait_ms, 20)
+            board.sleep(wait_ms, wearable.may_doze)
+
+    def turn(self, t_ms):
+        """Every part once."""
+        self._guarded("buttons", self._turn_buttons, t_ms)
+        self._guarded("sensor", self._turn_sensor, t_ms)
+        self._guarded("modem", self._turn_modem, t_ms)
+        self._guarded("house", self._turn_house, t_ms)
+        self._guarded("signals", self._turn_signals, t_ms)
+
+    def _guarded(self, part, work, t_ms):
+        try:
+            work(t_ms)
+        except Exception as error:
+            count = self._crashes.get(part, 0) + 1
+            self._crashes[part] = count
+            if count > _CRASHES:
+                self.board.reset()
+            self.wearable.crashed("%s: %s %s" % (part, type(error).__name__, error), t_ms)
+
+    def _turn_buttons(self, t_ms):
+        buttons = self.board.buttons
+        wearable = self.wearable
+        pressed = buttons.sos.poll(t_ms)
+        if pressed:
+            wearable.sos(pressed > 0, t_ms)
+        pressed = buttons.cancel.poll(t_ms)
+        if pressed:
+            wearable.cancel(pressed > 0, t_ms)
+        pressed = buttons.cord.poll(t_ms)
+        if pressed:
+            wearable.cord(pressed > 0, t_ms)
+
+    def _turn_sensor(self, t_ms):
+        board = self.board
+        wearable = self.wearable
+        count = 0
+        overflowed = False
+        try:
+            if not self._begun:
+                self._begin(t_ms)
+            if self._begun:
+                if wearable.sensor_suspect:
+                    self._test_sensor(t_ms)
+                count = board.sensor.read(self._samples)
+                overflowed = board.sensor.overflowed
+                if count:
+                    self._failures = 0
+                    if not wearable.sensor_ok:
+                        wearable.sensor(True, t_ms)
+        except (OSError, SensorError) as error:
+            self._sensor_failed(error, t_ms)
+        board.watchdog.progress(SAMPLER)
+        wearable.samples(self._samples, count, overflowed, t_ms)
+        board.watchdog.progress(DETECTORS)
+
+    def _begin(self, t_ms):
+        if self._retry.running and not self._retry.ran_out(t_ms):
+            return
+        self._retry.start(t_ms)
+        if self._failures:
+            self.board.sensor.recover()
+        self.board.sensor.begin(self.wearable.settings.rate_hz)
+        self._begun = True
+
+    def _test_sensor(self, t_ms):
+        """The maker's self-test: half a second without samples, so only at the start of duty or on suspicion."""
+        board = self.board
+        for left in range(_TESTS - 1, -1, -1):
+            try:
+                board.sensor.self_test()
+                break
+            except SensorError as error:
+                if left == 0:
+                    self.wearable.note_text(journal.TEST_FAILED, str(error), t_ms)
+                    self.wearable.sensor(False, t_ms)
+                    self._begun = False
+                    return
+        board.sensor.begin(self.wearable.settings.rate_hz)
+        self.wearable.sensor(True, t_ms)
+
+    def _sensor_failed(self, error, t_ms):
+        self._begun = False
+        self._failures += 1
+        if self._failures == _SENSOR_FAILURES:
+            self.wearable.note_text(journal.NOTE, "sensor: %s" % error, t_ms)
+            self.wearable.sensor(False, t_ms)
+
+    def _turn_modem(self, t_ms):
+        board = self.board
+        wearable = self.wearable
+        modem = wearable.modem
+        pins = board.modem_pins
+        if pins.ringing():
+            modem.wake(t_ms)
+        buffer = self._buffer
+        while board.modem_uart.any():
+            count = board.modem_uart.readinto(buffer)
+            if not count:
+                break
+            modem.receive(buffer, count, t_ms)
+        if board.gnss_uart is not None:
+            while board.gnss_uart.any():
+                count = board.gnss_uart.readinto(buffer)
+                if not count:
+                    break
+                wearable.position.receive(buffer, count, t_ms)
+        wearable.tick(t_ms)
+        pins.supply(True)
+        pins.power_key(modem.power_key)
+        pins.reset(modem.reset)
+        pins.sleep(modem.sleep)
+        data = modem.take()
+        if data:
+            board.modem_uart.write(data)
+        board.watchdog.progress(COMMUNICATION)
+
+    def _turn_house(self, t_ms):
+        """Now and then: battery, charger, the sensor's registers, memory."""
+        board = self.board
+        wearable = self.wearable
+        testing = wearable.function_test is not None and wearable.function_test.step == duty.BATTERY
+        if not self._house.ran_out(t_ms) and not testing:
+            return
+        self._house.start(t_ms)
+        self._house.delay_ms = _HOUSE_MS
+        voltage_mv = board.battery.read_mv()
+        wearable.power(board.battery.percent(voltage_mv) if voltage_mv else -1, board.battery.charging(), t_ms)
+        if self._begun and not board.sensor.configured():
+            self._sensor_failed(SensorError("restarted by itself"), t_ms)
+        board.mark_running(wearable.duty == duty.ON)
+        self._crashes.clear()
+        gc.collect()
+
+    def _turn_signals(self, t_ms):
+        signals = self.board.signals
+        wearable = self.wearable
+        signals.show(wearable.signal, t_ms)
+        while wearable.beeps:
+            signals.once(wearable.beeps.pop(0), t_ms)
+        signals.vibrate(wearable.vibrate)
+        signals.tick(t_ms)
+
+
+def load(store):
+    """(Settings, Plan, problem in one line or ""). The last good settings stand in for ones that are not."""
+    kept = TwoSlots(store, "settings")
+    problem = ""
+    for text in (_read(store), kept.load()):
+        if not text:
+            continue
+        try:
+            settings, plan_ = plan.load(json.loads(text))
+        except SettingsError as error:
+            problem = problem or str(error)
+            continue
+        except ValueError:
+            problem = problem or "settings file: no JSON"
+            continue
+        if kept.load() != text:
+            kept.save(text)
+        return settings, plan_, problem
+    return Settings(), plan.Plan(), problem or "no settings: this device is not configured"
+
+
+def _read(store):
+    try:
+        return store.read(SETTINGS)
+    except OSError:
+        return b""
+
+
+def _log(what, detail):
+    print("%d %s %s" % (time.ticks_ms(), what, detail))
