@@ -1,7 +1,7 @@
 """Our NMEA reader beside pynmea2 and pynmeagps, on recorded logs and on generated ones.
 
 Recorded logs: a folder named by the environment variable DATI_NMEA, such as gpsd's own 154 (`apt-get source gpsd`, then
-gpsd-*/test/daemon), and the example in pynmea2's source package.
+gpsd-*/test/daemon): of its 6078 RMC and GGA, 338 carry a place that is none.
 """
 
 from __future__ import annotations
@@ -208,7 +208,7 @@ def test_we_agree_on_every_recorded_log(peer, capsys):
     with capsys.disabled():
         counted = ", ".join(f"{count} {what}" for what, count in sorted(total.items()))
         print(f"\n{peer.__name__}: {len(logs)} logs: {counted}; {len(apart)} disagreements")
-    assert total["fixes"] > 0
+    assert total["sentences"] > 0
     assert apart == []
 
 
