@@ -9,6 +9,7 @@ The standard itself is not free; this follows its public readers, pysiaalarm 3.2
 """
 
 from .clock import UNSET, date, seconds
+from .crc import crc16
 from .events import DEAD_MAN, FALL, FLIGHT, IMMOBILITY, TEAR_OFF, TECHNICAL, VERTICALITY, VOLUNTARY
 
 SIA_DCS = "SIA-DCS"
@@ -65,7 +66,6 @@ REPORTS = (
     (CANCEL, "OC", "OC", 406, "cancelled"),
     (OFF_DUTY, "OP", "CL", 401, "duty"),
 )
-
 _RANK = (TECHNICAL, DEAD_MAN, IMMOBILITY, VERTICALITY, FLIGHT, FALL, TEAR_OFF, VOLUNTARY)
 
 
@@ -83,25 +83,6 @@ def report(number):
         if row[0] == number:
             return row
     raise ValueError("report %r: unknown" % number)
-
-
-# CRC-16/ARC: polynomial 0x8005 reflected (0xA001), start 0, four bits a step.
-# fmt: off
-_CRC = (0, 0xCC01, 0xD801, 0x1400, 0xF001, 0x3C00, 0x2800, 0xE401,
-        0xA001, 0x6C00, 0x7800, 0xB401, 0x5000, 0x9C01, 0x8801, 0x4400)
-# fmt: on
-
-
-def crc16(data, start=0, end=-1, crc=0):
-    """CRC-16/ARC of bytes `start` to before `end` (-1: all), carrying on from `crc`."""
-    if end < 0:
-        end = len(data)
-    table = _CRC
-    for i in range(start, end):
-        crc ^= data[i]
-        crc = crc >> 4 ^ table[crc & 15]
-        crc = crc >> 4 ^ table[crc & 15]
-    return crc
 
 
 def event_body(account, code, zone):
@@ -194,8 +175,8 @@ def frame(
         token = "*" + token
         padding = _padding(16 + -(len(tail) + 1) % 16, random)
         tail = cipher(key, padding + b"|" + tail, True).hex().upper().encode()
-    content = ('"%s"%04d' % (token, sequence) + "R%sL%s#%s[" % (receiver, prefix, account.upper())).encode() + tail
-    return ("\n%04X%04X" % (crc16(content), len(content))).encode() + content + b"\r"
+    content = ('"%s"%04dR%sL%s#%s[' % (token, sequence, receiver, prefix, account.upper())).encode() + tail
+    return ("\n%04X%04X" % (crc16(content, 0, len(content)), len(content))).encode() + content + b"\r"
 
 
 def _padding(count, random):
@@ -333,8 +314,7 @@ def _time(content, at):
     """Seconds of `_HH:MM:SS,MM-DD-YYYY` at `at`, or UNSET."""
     if at < 0 or content[at : at + 1] != b"_":
         return UNSET
-    fields = [_number(content, at + first, at + end, 10) for first, end in _FIELDS]
-    return seconds(*fields)
+    return seconds(*[_number(content, at + first, at + end, 10) for first, end in _FIELDS])
 
 
 def _number(data, start, end, base):
