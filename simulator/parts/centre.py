@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from simulator.errors import UserError
 from simulator.parts.clock import Timeline, Timer, VirtualClock
@@ -200,7 +201,7 @@ class Centre:
             self._heard(report.kind)
             for entry in [entry for entry in self._operators if entry[0].to == report.kind]:
                 self._operators.remove(entry)
-                self._clock.after_ms(entry[0].after_ms, lambda text=entry[1]: self._operate(text))
+                self._clock.after_ms(entry[0].after_ms, partial(self._operate, entry[1]))
         self._answer(session, report, behaviour)
 
     def _answer(self, session: Session, report: Report, behaviour: Behaviour) -> None:
