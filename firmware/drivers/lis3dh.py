@@ -1,7 +1,6 @@
 """ST LIS3DH accelerometer over I2C. Source: data sheet DocID17530 rev 2, unless said otherwise."""
 
 import time
-from array import array
 
 from micropython import const
 
@@ -54,9 +53,9 @@ class Lis3dh(Accelerometer):
         self._mg_per_count = 0
         self._control = bytearray(6)  # CTRL1 to CTRL6 as they were written
         # One view a length: a slice made while reading would take memory.
-        self._raw = array("h", bytes(2 * 3 * 32))
+        self._raw = bytearray(6 * 32)
         whole = memoryview(self._raw)
-        self._views = [whole[: 3 * count] for count in range(33)]
+        self._views = [whole[: 6 * count] for count in range(33)]
 
     def begin(self, rate_hz, range_mg=8000):
         """Start sampling; takes about two samples' time. Raises SensorError for another part, rate or range."""
@@ -97,7 +96,10 @@ class Lis3dh(Accelerometer):
         mg_per_count = self._mg_per_count
         self._i2c.readfrom_mem_into(self._address, _OUT, self._views[count])
         for index in range(3 * count):
-            samples[index] = (raw[index] >> 4) * mg_per_count
+            value = raw[2 * index] | raw[2 * index + 1] << 8
+            if value & 0x8000:
+                value -= 65536
+            samples[index] = (value >> 4) * mg_per_count
         return count
 
     def self_test(self):

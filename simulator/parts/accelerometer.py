@@ -69,7 +69,7 @@ class Accelerometer:
         self.temperature_c = AMBIENT_C
         self.absent = False
         self.hung = False
-        self.lost = 0  # samples that the FIFO had no room for
+        self._lost = 0
         self.violations: list[str] = []  # what the data sheet forbids and was done all the same
         self.on_int1: Callable[[bool], None] | None = None
         self._stuck: dict[int, float] = {}
@@ -156,7 +156,7 @@ class Accelerometer:
             first = due - kept
             del self._fifo[: 6 * max(0, kept - room)]
         if new > room:
-            self.lost += new - room
+            self._lost += new - room
             self._overrun = True
         if kept:
             self._fifo += self._encode(self._measure(first, kept))
@@ -220,6 +220,12 @@ class Accelerometer:
         if taken:
             self._overrun = False
         return taken + self._last * (count - len(taken) // 6)
+
+    @property
+    def lost(self) -> int:
+        """Samples since the part was made that the FIFO had no room for."""
+        self._catch_up()
+        return self._lost
 
     # The interrupt line.
 

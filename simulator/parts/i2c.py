@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import errno
 from typing import Any, Protocol
 
 from simulator.parts.clock import VirtualClock
 
-# What MicroPython's ESP32 port raises, by the numbers of its own C library.
+# The number of the OSError on the ESP32, whose C library counts differently from Linux's.
 ENODEV = 19
 ETIMEDOUT = 116
-_TEXT = {ENODEV: errno.errorcode.get(19, "ENODEV"), ETIMEDOUT: "ETIMEDOUT"}
 
 
 class Target(Protocol):
@@ -31,11 +29,11 @@ class I2CBus:
 
     Each transfer takes its time on `clock`. `stick` makes a target hold SDA low, as one does that was cut off within
     a byte: every transfer then ends in ETIMEDOUT until SCL has been pulsed by hand. Driving the lines by hand
-    (`drive_scl`, `drive_sda`, which a Pin does) takes them from the controller; `restart`, which a new `machine.I2C`
-    does, gives them back.
+    (`drive_scl`, `drive_sda`, which a Pin does) takes them from the controller; `init`, which a new `machine.I2C` does,
+    gives them back. Without a clock, transfers take no time.
     """
 
-    def __init__(self, clock: VirtualClock, freq_hz: int = 400_000) -> None:
+    def __init__(self, clock: VirtualClock | None = None, freq_hz: int = 400_000) -> None:
         self.freq_hz = freq_hz
         self.transfers = 0
         self.busy_us = 0
@@ -52,7 +50,7 @@ class I2CBus:
     # What can go wrong, and how it is put right.
 
     def stick(self, clocks: int = 9) -> None:
-        """Somebody holds SDA low until SCL has fallen `clocks` times; more than 9 outlasts any recovery."""
+        """Somebody holds SDA low until SCL has fallen `clocks` times; a target cut off within a byte, at most 9."""
         self._clocks_to_free = clocks
 
     @property
@@ -65,17 +63,17 @@ class I2CBus:
     def scl(self) -> bool:
         return self._scl
 
-    def drive_scl(self, level: bool) -> None:
+    def drive_scl(self, level: int) -> None:
         self._by_hand = True
         if self._scl and not level and self._clocks_to_free:
             self._clocks_to_free -= 1
-        self._scl = level
+        self._scl = bool(level)
 
-    def drive_sda(self, level: bool) -> None:
+    def drive_sda(self, level: int) -> None:
         self._by_hand = True
-        self._sda = level
+        self._sda = bool(level)
 
-    def restart(self) -> None:
+    def init(self) -> None:
         """The controller takes the pins."""
         self._by_hand = False
         self._scl = self._sda = True
@@ -102,10 +100,10 @@ class I2CBus:
         if self._by_hand or not self.sda:
             # The controller's own time limit, 50 ms on the ESP32.
             self._pass_us(50_000)
-            raise OSError(ETIMEDOUT, _TEXT[ETIMEDOUT])
+            raise OSError(ETIMEDOUT, "ETIMEDOUT")
         if target is None or target.absent:
             self._pass_us(self._duration_us(1))
-            raise OSError(ENODEV, _TEXT[ENODEV])
+            raise OSError(ENODEV, "ENODEV")
         self._pass_us(self._duration_us(transferred))
         return target
 
@@ -115,31 +113,27 @@ class I2CBus:
 
     def _pass_us(self, duration_us: int) -> None:
         self.busy_us += duration_us
-        self._clock.advance_to_us(self._clock.now_us + duration_us)
+        if self._clock is not None:
+            self._clock.advance_to_us(self._clock.now_us + duration_us)
+
+    def read_memory(self, address: int, register: int, count: int) -> bytes:
+        return self.write_read(address, bytes((register,)), count)
+
+    def write_memory(self, address: int, register: int, data: bytes) -> None:
+        self.write(address, bytes((register,)) + data)
 
     # The surface of machine.I2C. A CPython memoryview of array('h') counts elements, MicroPython's in bytes when it is
     # filled: hence the casts.
 
     def readfrom_mem_into(self, address: int, register: int, buffer: Any) -> None:
         view = memoryview(buffer).cast("B")
-        view[:] = self.write_read(address, bytes((register,)), len(view))
+        view[:] = self.read_memory(address, register, len(view))
 
     def readfrom_mem(self, address: int, register: int, count: int) -> bytes:
-        return self.write_read(address, bytes((register,)), count)
+        return self.read_memory(address, register, count)
 
     def writeto_mem(self, address: int, register: int, data: Any) -> None:
-        self.write(address, bytes((register,)) + bytes(memoryview(data).cast("B")))
-
-    def readfrom(self, address: int, count: int, stop: bool = True) -> bytes:
-        return self.read(address, count)
-
-    def readfrom_into(self, address: int, buffer: Any, stop: bool = True) -> None:
-        view = memoryview(buffer).cast("B")
-        view[:] = self.read(address, len(view))
-
-    def writeto(self, address: int, data: Any, stop: bool = True) -> int:
-        self.write(address, bytes(memoryview(data).cast("B")))
-        return len(data)
+        self.write_memory(address, register, bytes(memoryview(data).cast("B")))
 
     def scan(self) -> list[int]:
         return [address for address, target in sorted(self._targets.items()) if not target.absent]
