@@ -1,4 +1,4 @@
-"""What a user may name as SOURCE: a bundled trace, a corpus, a CSV file or a folder of them."""
+"""What a user may name as SOURCE: a bundled trace, a corpus, a CSV file or a folder of them, a device's log."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 from datasets.importers import read_csv_recordings
 from datasets.selection import Selection
 from simulator.corpus import is_corpus, read_corpus
+from simulator.device_log import read_device_log
 from simulator.errors import UserError
 from simulator.trace import Recording
 
@@ -40,9 +41,12 @@ def open_source(source: str) -> Iterator[Recording]:
         yield from read_corpus(path)
     elif path.is_dir() or path.suffix.lower() in (".csv", ".tsv", ".txt"):
         yield from read_csv_recordings(path)
+    elif path.suffix == ".mcap":
+        yield read_device_log(path).recording
     elif path.exists():
         raise UserError(
-            f"{source}: neither a corpus (.parquet) nor a CSV file; `dati import` makes a corpus of a data set"
+            f"{source}: neither a corpus (.parquet), a CSV file nor a device's log (.mcap); "
+            "`dati import` makes a corpus of a data set"
         )
     elif source == "bundled":
         yield from bundled_traces()

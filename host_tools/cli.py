@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from host_tools import configuration, corpora, evaluation, regression, replaying, tradeoff
+from host_tools import configuration, corpora, evaluation, journals, regression, replaying, tradeoff
 from host_tools.output import EXIT_FINE, EXIT_INTERRUPTED, EXIT_MISTAKE, err
 from simulator.errors import UserError
 
@@ -27,6 +27,8 @@ app.command("tradeoff")(tradeoff.tradeoff)
 app.command("regress")(regression.regress)
 app.command("import")(corpora.import_)
 app.add_typer(corpora.app, name="corpus")
+app.command("journal")(journals.journal)
+app.command("verify")(journals.verify)
 app.command("settings")(configuration.settings)
 app.command("engines")(configuration.engines)
 

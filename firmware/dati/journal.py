@@ -41,16 +41,18 @@ CHARGING_ENDED = 57
 SWITCHED_OFF = 58
 NOTE = 59
 
-# (code, name, what its payload is): "number" 4 bytes, signed; "text" UTF-8; "none"; else as the arguments of EVENTS.
+# (code, name, what its payload is): "none", "text" (UTF-8), or a signed number of 4 bytes and what it means: "count",
+# a word for which there is a table ("cause" and the like as in EVENTS, "reset" below, "fault" of `supervision`, "step"
+# of `duty`).
 KINDS = EVENTS + (
     (STARTED, "started", "reset"),
     (DUTY_BEGUN, "duty_begun", "none"),
     (DUTY_ENDED, "duty_ended", "none"),
-    (DUTY_REFUSED, "duty_refused", "text"),  # why
-    (TEST_PASSED, "test_passed", "text"),  # which, and what was measured
-    (TEST_FAILED, "test_failed", "text"),
-    (FAULT_BEGAN, "fault_began", "text"),
-    (FAULT_ENDED, "fault_ended", "text"),
+    (DUTY_REFUSED, "duty_refused", "step"),
+    (TEST_PASSED, "test_passed", "step"),
+    (TEST_FAILED, "test_failed", "step"),
+    (FAULT_BEGAN, "fault_began", "fault"),
+    (FAULT_ENDED, "fault_ended", "fault"),
     (COMMAND_ACCEPTED, "command_accepted", "text"),  # which, from whom
     (COMMAND_IGNORED, "command_ignored", "text"),  # and why
     (SMS_SENT, "sms_sent", "text"),  # to which contact
@@ -58,17 +60,17 @@ KINDS = EVENTS + (
     (SMS_DELIVERED, "sms_delivered", "text"),
     (CALL_BEGUN, "call_begun", "text"),
     (CALL_ENDED, "call_ended", "text"),  # how
-    (CONFIRMED, "confirmed", "text"),  # which contact, and by what
-    (FRAME_SENT, "frame_sent", "number"),  # its sequence number
-    (FRAME_ACCEPTED, "frame_accepted", "number"),
+    (CONFIRMED, "confirmed", "text"),  # by which contact, and how
+    (FRAME_SENT, "frame_sent", "count"),  # its sequence number
+    (FRAME_ACCEPTED, "frame_accepted", "count"),
     (FRAME_REFUSED, "frame_refused", "text"),
     (SETTING_CHANGED, "setting_changed", "text"),
     (RECORDER_ON, "recorder_on", "text"),  # name of the log
-    (RECORDER_OFF, "recorder_off", "number"),  # bytes of it
-    (CLOCK_SET, "clock_set", "number"),  # seconds it went forward
+    (RECORDER_OFF, "recorder_off", "count"),  # bytes of it
+    (CLOCK_SET, "clock_set", "count"),  # seconds it went forward
     (TEST_ALARM, "test_alarm", "causes"),
-    (CHARGING_BEGAN, "charging_began", "number"),  # battery, mV
-    (CHARGING_ENDED, "charging_ended", "number"),
+    (CHARGING_BEGAN, "charging_began", "count"),  # battery, %
+    (CHARGING_ENDED, "charging_ended", "count"),
     (SWITCHED_OFF, "switched_off", "none"),
     (NOTE, "note", "text"),
 )
@@ -81,6 +83,14 @@ _SYNC = b"\xd7\x4a"
 _HEAD = 16
 _CRC = 2
 _SEQUENCE_MASK = 0x3FFFFFFF  # years at a record a second
+
+
+def name_of(kind):
+    """The kind's name, "" for one of a newer device."""
+    for row in KINDS:
+        if row[0] == kind:
+            return row[1]
+    return ""
 
 
 def number(value):

@@ -1,0 +1,189 @@
+"""`dati journal` and `dati verify`: what a device wrote of itself, its journal and its logs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
+
+import typer
+from dati import duty, supervision
+from dati import events as codes
+from dati.alarm import STATES
+from dati.clock import stamp
+from dati.journal import KINDS, RESETS, end_of, find, record_at
+from rich.table import Table
+
+from host_tools import choices
+from host_tools.output import EXIT_DIFFERENT, err, out, print_json
+from simulator.device_log import Difference, firmware_hash, first_difference, read_device_log
+from simulator.engines import Event
+from simulator.errors import UserError
+from simulator.replay import cause_names, event_line
+
+_KINDS = {code: (name, payload) for code, name, payload in KINDS}
+_WORDS = {
+    "by": dict(codes.PARTIES),
+    "request": dict(codes.REQUESTS),
+    "signal": dict(STATES),
+    "reset": dict(RESETS),
+    "fault": dict(supervision.FAULTS),
+    "step": dict(duty.STEPS),
+}
+
+
+class Entry(NamedTuple):
+    """One record of a journal; `utc_s` -1 where the clock was unset."""
+
+    kind: int
+    sequence: int
+    utc_s: int
+    t_ms: int
+    payload: bytes
+
+    @property
+    def name(self) -> str:
+        return _KINDS[self.kind][0] if self.kind in _KINDS else f"kind {self.kind}"
+
+    @property
+    def detail(self) -> str:
+        """The payload in words; in hexadecimal where it is not what its kind promises."""
+        meaning = _KINDS[self.kind][1] if self.kind in _KINDS else "unknown"
+        if meaning == "none" and not self.payload:
+            return ""
+        if meaning == "text":
+            return self.payload.decode(errors="replace")
+        if meaning == "unknown" or len(self.payload) != 4:
+            return self.payload.hex()
+        number = int.from_bytes(self.payload, "little", signed=True)
+        if meaning in ("cause", "causes"):
+            return "+".join(cause_names(number)) or str(number)
+        return _WORDS.get(meaning, {}).get(number, str(number))
+
+
+def read_journal(data: bytes) -> tuple[list[Entry], int]:
+    """The whole records of one file in their order, and how many bytes belong to none."""
+    entries, covered = [], 0
+    at = find(data, 0)
+    while at >= 0:
+        end = end_of(data, at)
+        entries.append(Entry(*record_at(data, at)))
+        covered += end - at
+        at = find(data, end)
+    return entries, len(data) - covered
+
+
+def _missing(entries: list[Entry]) -> Iterator[tuple[int, int]]:
+    """Gaps in the numbers: (first missing, how many)."""
+    for one, following in pairwise(entries):
+        if following.sequence > one.sequence + 1:
+            yield one.sequence + 1, following.sequence - one.sequence - 1
+
+
+def journal(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Files of one device's journal, any order.")],
+    as_json: choices.AsJson = False,
+) -> None:
+    """Print a device's journal: duty, tests, alarms, faults, commands, messages, with their times.
+
+    Name all its files (journal.0, journal.1, ...): the records are put in order. Damaged ones are counted and left out.
+
+    Example: `dati journal journal.*`
+    """
+    found: dict[tuple[int, bytes], Entry] = {}
+    damaged: dict[Path, int] = {}
+    for file in files:
+        entries, damaged[file] = read_journal(_bytes_of(file))
+        found.update({(entry.sequence, entry.payload): entry for entry in entries})
+    if not found:
+        raise UserError(f"{', '.join(map(str, files))}: no journal record found; name the files of a device's journal")
+    ordered = sorted(found.values(), key=lambda entry: entry.sequence)
+    if as_json:
+        print_json({"records": [_entry_json(entry) for entry in ordered], "damaged_bytes": sum(damaged.values())})
+        return
+    table = Table("number", "UTC", "ticks, s", "what", "", box=None)
+    for entry in ordered:
+        table.add_row(str(entry.sequence), stamp(entry.utc_s), f"{entry.t_ms / 1000:.3f}", entry.name, entry.detail)
+    out.print(table)
+    for first, count in _missing(ordered):
+        err.print(f"missing: {count} from number {first} on", style="yellow")
+    for file, count in damaged.items():
+        if count:
+            err.print(f"{file}: {count} bytes of torn or damaged records left out", style="yellow")
+
+
+def _entry_json(entry: Entry) -> dict[str, Any]:
+    return {
+        "number": entry.sequence,
+        "utc": None if entry.utc_s < 0 else stamp(entry.utc_s),
+        "t_ms": entry.t_ms,
+        "kind": entry.kind,
+        "what": entry.name,
+        "detail": entry.detail,
+    }
+
+
+def _bytes_of(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except FileNotFoundError:
+        raise UserError(f"{file}: no such file; check the path") from None
+    except OSError as error:
+        raise UserError(f"{file}: cannot be read ({error.strerror})") from None
+
+
+def verify(
+    logs: Annotated[list[Path], typer.Argument(metavar="LOG.mcap...", help="Logs that a device recorded.")],
+    engine: choices.EngineName = None,
+    as_json: choices.AsJson = False,
+) -> None:
+    """Replay device logs and compare with what the device itself decided.
+
+    Status 1 when an event differs; the first that does is shown. `dati replay LOG.mcap` shows a log's whole timeline.
+    """
+    runner = choices.engine(engine)
+    here = firmware_hash()
+    shown, differing = [], 0
+    for path in logs:
+        log = read_device_log(path)
+        difference = first_difference(log, runner)
+        differing += difference is not None
+        if log.firmware != here:
+            err.print(f"{path}: recorded by firmware {log.firmware}, replayed by {here}", style="yellow")
+        if log.cut_bytes is not None:
+            err.print(f"{path}: cut, {log.cut_bytes} bytes after the last whole block left out", style="yellow")
+        if as_json:
+            shown.append(
+                {
+                    "log": str(path),
+                    "firmware": log.firmware,
+                    "same_firmware": log.firmware == here,
+                    "cut": log.cut_bytes is not None,
+                    "samples": len(log.samples),
+                    "events": len(log.events),
+                    "difference": None if difference is None else _difference_json(difference),
+                }
+            )
+        elif difference is None:
+            out.print(f"{path}: {len(log.samples)} samples, {len(log.events)} events, all as the device decided")
+        else:
+            out.print(f"{path}: event {difference.number + 1} of {len(log.events)} differs", style="bold red")
+            out.print(f"  device: {_line(difference.device)}")
+            out.print(f"  replay: {_line(difference.replay)}")
+    if as_json:
+        print_json(shown)
+    if differing:
+        raise typer.Exit(EXIT_DIFFERENT)
+
+
+def _line(event: Event | None) -> str:
+    return "nothing" if event is None else event_line(event).strip()
+
+
+def _difference_json(difference: Difference) -> dict[str, Any]:
+    return {
+        "event": difference.number + 1,
+        "device": None if difference.device is None else _line(difference.device),
+        "replay": None if difference.replay is None else _line(difference.replay),
+    }
