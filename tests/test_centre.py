@@ -269,7 +269,7 @@ def test_an_operator_answers_an_alarm_by_a_command_in_the_next_receipt(key):
 
 
 def test_a_command_waits_for_a_receipt():
-    line = Line(behaviours=[(0, Behaviour("nak")), (10000, Behaviour("silence")), (20000, Behaviour("rsp"))])
+    line = Line(behaviours=[(0, Behaviour("nak")), (10000, Behaviour("bad_crc")), (20000, Behaviour("rsp"))])
     line.centre.command("LOCATE 1")
     line.centre.command("LOCATE 2")
     assert line.send().data == b""
@@ -288,6 +288,9 @@ def test_the_same_report_again_is_said_to_be_so():
     line.send(frame)
     line.send()
     assert [entry.data["repeated"] for entry in line.notes("alarm")] == [False, True, False]
+    for _ in range(2):
+        line.send(dc09.frame(dc09.NULL, 0, ACCOUNT))
+    assert [entry.data["repeated"] for entry in line.notes("heartbeat")] == [False, False]
 
 
 def test_a_device_not_heard_is_missed_until_it_is_heard_or_goes_off_duty():

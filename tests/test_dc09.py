@@ -203,7 +203,7 @@ def test_the_rows_of_reports():
     assert max(numbers) <= 999
     with pytest.raises(ValueError, match="unknown"):
         dc09.report(99)
-    assert [dc09.report_body("ABC", 8), dc09.report_body("ABC", 8, True)] == [b"#ABC|Nri8/PA008", b"#ABC|Nri8/PR008"]
+    assert [dc09.report_body("abc", 8), dc09.report_body("ABC", 8, True)] == [b"#ABC|Nri8/PA008", b"#ABC|Nri8/PR008"]
 
 
 # --- replies ---

@@ -288,7 +288,7 @@ class Replies:
             # Without data there may be no `|` either: then all before `]` is padding.
             end = content.find(b"]")
             bar = content.find(b"|")
-            start = bar + 1 if 0 <= bar < end else end
+            start = bar + 1 if bar >= 0 else end
         else:
             end = content.find(b"]", start)
         if end < 0:
