@@ -169,7 +169,7 @@ def test_a_clock_that_is_off_is_put_right_by_the_nak(receiver, off_s, length):
     wrong_s = 0 if off_s is None else now_s(off_s)
     reply = receiver.ask(dc09.frame(dc09.SIA_DCS, 8, account, body, b"", wrong_s, key, cipher, noise), key)
     assert (reply.kind, reply.encrypted) == (NAK, False)
-    assert abs(reply.utc_s - now_s()) <= 1
+    assert abs(reply.utc_s - now_s()) <= 5
     device = clock.Clock()
     assert device.set(reply.utc_s, 1000)
     again = dc09.frame(dc09.SIA_DCS, 8, account, body, b"", device.utc_s(1500), key, cipher, noise)
