@@ -128,14 +128,14 @@ class Recorder:
         self._first_ms = 0
         self._last_ms = 0
         self._start_ns = (utc_s + _1970_TO_2000_S) * 1000000000 if utc_s >= 0 else t_ms * 1000000
-        start = '{"firmware":"%s","t_ms":%d,"utc_s":%d,"up":%s,"settings":%s}' % (
+        about = '{"firmware":"%s","t_ms":%d,"utc_s":%d,"up":%s,"settings":%s}' % (
             firmware,
             t_ms,
             utc_s,
             "[%d,%d,%d]" % tuple(up) if up else "null",
             settings_text,
         )
-        start = start.encode()
+        start = about.encode()
         header = _MAGIC + _record(_HEADER, _string("") + _string("dati " + firmware))
         self.size = len(header)
         try:
