@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from host_tools import configuration, corpora, evaluation, journals, regression, replaying, tradeoff
+from host_tools import configuration, corpora, evaluation, flashing, journals, regression, replaying, tradeoff
 from host_tools.output import EXIT_FINE, EXIT_INTERRUPTED, EXIT_MISTAKE, err
 from simulator.errors import UserError
 
@@ -30,6 +30,7 @@ app.add_typer(corpora.app, name="corpus")
 app.command("journal")(journals.journal)
 app.command("verify")(journals.verify)
 app.command("settings")(configuration.settings)
+app.command("flash")(flashing.flash)
 app.command("engines")(configuration.engines)
 
 
