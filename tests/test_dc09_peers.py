@@ -185,7 +185,7 @@ def test_an_unknown_account_and_a_wrong_key(receiver):
     receiver.event = None
     unknown = receiver.ask(numbered(1, dc09.report_body("9999", 8), account="9999"))
     assert (unknown.kind, unknown.sequence) == (NAK, -1)
-    # Time and padding fixed: 158 of 20 000 such frames decrypt to what pysiaalarm takes for an event without code (DUH).
+    # Time and padding fixed: 158 of 20 000 such frames decrypt to an event without code for pysiaalarm: DUH.
     wrong = dc09.frame(dc09.SIA_DCS, 1, "ABC16", dc09.report_body("ABC16", 8), b"", 0, b"B" * 16, cipher, noise)
     wrong = receiver.ask(wrong, b"B" * 16)
     assert (wrong.kind, wrong.sequence) == (NAK, 0)
