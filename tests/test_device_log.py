@@ -184,6 +184,28 @@ def test_a_cut_log_replays_as_far_as_it_goes(tmp_path):
     assert lengths == sorted(lengths) and lengths[-1] > 2000
 
 
+@pytest.mark.parametrize("cut", [False, True])
+@pytest.mark.parametrize(
+    ("alter", "number"),
+    [
+        (lambda events: events[:1] + events[2:], 1),  # the device did not report one that the replay finds
+        (lambda events: [*events[:2], events[2]._replace(t_ms=events[2].t_ms + 20), *events[3:]], 2),
+        (lambda events: [*events[:2], events[2]._replace(argument=0), *events[3:]], 2),
+        (lambda events: [*events, events[0]], None),
+        (lambda events: events[:-1], None),
+    ],
+)
+def test_any_other_event_is_a_difference(alter, number, cut, tmp_path):
+    flash = Flash()
+    lived(TRACES["tripping-and-falling"], flash).log.end()
+    log = read_device_log(saved(flash, tmp_path / "a.mcap"))
+    events = alter(log.events)
+    altered = replace(log, events=events, cut_bytes=0 if cut else None)
+    difference = first_difference(altered, engines.get("python"))
+    assert difference is not None
+    assert difference.number == (min(len(events), len(log.events)) if number is None else number)
+
+
 def test_damage_is_one_line_or_noticed_as_a_cut(tmp_path):
     """Whatever bit flips: a UserError, a log read short, or a flip that changes nothing that was seen."""
     flash = Flash()

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import random
+import subprocess
+import sys
+from pathlib import Path
 
+import dati
 import pytest
 from dati import events, journal
 from dati.clock import UNSET
@@ -238,3 +242,55 @@ def test_opening_reads_each_file_once_and_the_last_twice():
     flash.reads = 0
     opened(flash)
     assert flash.reads == 9
+
+
+_ON_MICROPYTHON = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from dati.journal import FRAME_SENT, NOTE, Journal, end_of, find, record_at
+from dati.slots import TwoSlots
+class Store:
+    files = {}
+    def read(self, name): return self.files.get(name, b"")
+    def write(self, name, data): self.files[name] = bytes(data)
+    def append(self, name, data): self.files[name] = self.read(name) + bytes(data)
+    def rename(self, old, new): self.files[new] = self.files.pop(old)
+store = Store()
+made = Journal(store, "journal", 3, 120)
+made.open()
+for number in range(30):
+    assert made.put_number(FRAME_SENT, -number, 2147483600 + number, 1073741823 - number)
+store.append("journal.0", b"torn")
+store.append("journal.1", bytes([0xD7, 0x4A, 3, 0]))
+store.append("journal.2", b"torn")
+made = Journal(store, "journal", 3, 120)
+assert made.open()
+made.put_text(NOTE, "\\u00e9", -1, 3)
+position = 0
+while True:
+    data = made.chunk(position)
+    if data is None:
+        break
+    at = find(data, 0)
+    while at >= 0:
+        print(record_at(data, at))
+        at = find(data, end_of(data, at))
+    position += 1
+slots = TwoSlots(store, "s")
+print(slots.load(), slots.save(b"old"), slots.save(bytearray(b"new")), TwoSlots(store, "s").load())
+print(sorted(store.files.items()))
+"""
+
+
+def test_micropython_writes_and_reads_the_same(tmp_path):
+    beside = Path(sys.executable).parent / "micropython"
+    if not beside.exists():
+        pytest.skip("no MicroPython interpreter")
+    script = tmp_path / "journal.py"
+    script.write_text(_ON_MICROPYTHON)
+    folder = str(Path(dati.__file__).parents[1])
+    said = [
+        subprocess.run([str(program), str(script), folder], capture_output=True, text=True, check=True).stdout
+        for program in (sys.executable, beside)
+    ]
+    assert said[0] == said[1] and said[0].count("(48, ") > 5

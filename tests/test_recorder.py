@@ -15,7 +15,8 @@ import pytest
 from dati import recorder as firmware
 from dati.recorder import Recorder
 from mcap.reader import NonSeekingReader, make_reader
-from mcap.stream_reader import CRCValidationError
+from mcap.records import Chunk, Message
+from mcap.stream_reader import CRCValidationError, StreamReader, breakup_chunk
 
 from simulator.device_log import read_device_log
 from simulator.parts.flash import Flash, PowerCut
@@ -79,6 +80,22 @@ def test_the_independent_reader_finds_everything_in_order():
         struct.pack("<IH", 1000 + 2500 * n, 3712) for n in range(4)
     ]
     assert [t for topic, t, _ in found if topic == "/clock"] == [3000]
+
+
+def test_chunks_say_from_when_to_when_they_reach():
+    flash = Flash()
+    made = begun(flash, block_bytes=700)
+    for t_ms in (6000, 5000, 9000, 8000, 1500):  # the ticks of the board and the time of the sensor are not in step
+        made.gnss(bytes(200), 200, t_ms)
+    made.end()
+    records = StreamReader(io.BytesIO(flash.read("log")), validate_crcs=True, emit_chunks=True).records
+    spans = []
+    for chunk in (record for record in records if isinstance(record, Chunk)):
+        times = [record.log_time for record in breakup_chunk(chunk) if isinstance(record, Message)]
+        if times:
+            assert (chunk.message_start_time, chunk.message_end_time) == (min(times), max(times))
+            spans.append(len(times))
+    assert spans == [1, 2, 2, 1]
 
 
 def test_ros_tools_decode_the_messages():
