@@ -74,6 +74,7 @@ class VirtualBoard:
         self.end_us = 1 << 62
         self.start_ticks_ms = 0
         self.random = random.Random(seed)
+        self.stall_us = 0  # the processor is held up for so long at its next call
         self.restarts = 0
         self.heap_peak = 0
         self._cause = POWER_ON
@@ -130,6 +131,9 @@ class VirtualBoard:
     def call(self, operation: str, *arguments: Any) -> Any:
         """Do what the firmware asks. Raises OSError as the board would; Restart, PowerCut and Finished end the program."""
         self._check()
+        if self.stall_us:
+            stall_us, self.stall_us = self.stall_us, 0
+            self._pass_us(stall_us)
         answer = self._operations[operation](*arguments)
         self._check()
         return answer
@@ -215,7 +219,7 @@ class VirtualBoard:
 
     def _bus(self, bus: int) -> Any:
         if bus not in self.i2c:
-            raise OSError(19)
+            raise OSError(19, "ENODEV")
         return self.i2c[bus]
 
     def do_i2c_scan(self, bus: int) -> bytes:

@@ -140,6 +140,10 @@ class AlarmSequence:
         if self.pre_alarm.ran_out(t_ms):
             self._enter(IN_ALARM, ALARM, t_ms)
 
+    @property
+    def awaits_acknowledgement(self):
+        return self.state == IN_ALARM
+
     def vibrating(self, t_ms):
         """Whether the vibrator is to run now."""
         if self.state != IN_PRE_ALARM:

@@ -43,8 +43,20 @@ SIGNAL_OF = {
 }
 
 _STEP_MS = 30000  # for the worker
-_LINK_MS = 120000  # a modem just switched on registers within half a minute; then a message and its answer
+LINK_MS = 120000  # a modem just switched on registers within half a minute; then a message and its answer
 _SETTLE_MS = 2000  # standing still before it counts
+
+
+def name_of(step):
+    for code, name in STEPS:
+        if code == step:
+            return name
+    return str(step)
+
+
+def names_of(passed):
+    """Names of the steps in a bit set."""
+    return " ".join([name for code, name in STEPS if passed & code])
 
 
 class FunctionTest:
@@ -70,6 +82,7 @@ class FunctionTest:
         self.failed = 0
         self.over = False
         self.step = 0
+        self.changed = False  # for the owner to unset: a step was passed
         self._next(t_ms)
 
     @property
@@ -127,12 +140,13 @@ class FunctionTest:
 
     def _next(self, t_ms):
         self.passed |= self.step
+        self.changed = True
         if not self._steps:
             self.over = True
             self._limit.stop()
             return
         self.step = self._steps.pop(0)
-        self._limit.delay_ms = _LINK_MS if self.step == LINK else _STEP_MS
+        self._limit.delay_ms = LINK_MS if self.step == LINK else _STEP_MS
         self._limit.start(t_ms)
         self._settle.start(t_ms)
 

@@ -56,3 +56,10 @@ SIGNALS = (
     (REFUSED, "refused"),
     (DELIVERED, "delivered"),
 )
+
+
+def name_of(signal):
+    for code, name in SIGNALS:
+        if code == signal:
+            return name
+    return str(signal)

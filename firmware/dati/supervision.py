@@ -34,6 +34,15 @@ FAULTS = (
     (POSITION, "position"),
     (RESTART, "restart"),
 )
+
+
+def name_of(fault):
+    for code, name in FAULTS:
+        if code == fault:
+            return name
+    return str(fault)
+
+
 UNREACHABLE = 1 << NETWORK | 1 << SIM | 1 << MODEM  # nobody can be told: the worker must hear it
 
 _CLOCK_DELAY_MS = 600000  # a network that tells the time does so within minutes; without it encryption is impossible

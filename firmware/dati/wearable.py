@@ -1,112 +1,106 @@
 """Wearable: the whole mind of the device, where detectors, alarm, modem, messages, place and supervision meet.
 
-Sans-I/O: it is told the time and given samples, bytes and buttons; what it wants of the world it leaves in `modem.out`,
-`signal`, `vibrate` and the modem's pin levels, for `runtime.py` to carry out.
+Sans-I/O: it is told the time and given samples, bytes and buttons; what it wants of the world it leaves in `modem`,
+`signal`, `beeps` and `vibrate`, for `runtime.py` to carry out.
 """
 
-from . import duty, journal, signals, supervision
-from .alarm import IN_ALARM, IN_PRE_ALARM, IS_ACKNOWLEDGED, QUIET, VIBRATOR_ON_MS
+from . import duty, journal, signals, supervision, texts
+from .alarm import IN_ALARM, IN_PRE_ALARM, IS_ACKNOWLEDGED, QUIET
 from .clock import Clock
-from .commands import ACK, CHECK, CLEAR, LOCATE, STATUS, TEST
 from .device import Device
 from .events import (
     ACKNOWLEDGED,
     ALARM,
     CANCELLED,
     CAUSE_ADDED,
-    CAUSES,
-    CENTRE,
     CLEARED,
     DEAD_MAN,
-    EVENTS,
-    PRE_ALARM,
     REFUSED,
     SAMPLES_LOST,
     SIGNAL,
 )
 from .memory import Memory
-from .modem import DEAD, READY, SIM_ABSENT, SIM_PIN, SIM_PUK, SIM_REFUSED, Modem
+from .modem import Modem
 from .outbox import Outbox
+from .place import PlaceWatch
 from .position import Position
-from .slots import TwoSlots
 from .supervision import StuckAxis, Supervision
+from .switchboard import Switchboard
 from .ticks import Countdown, ticks_diff
 
-_FAST_MS = 20  # between turns while the worker is waited for, or the vibrator must be pulsed
+_FAST_MS = 20  # between turns while the worker is waited for, or the vibrator is to be pulsed
 _MODEM_MS = 50  # while the modem has something to say
 _SLOW_MS = 200  # in an alarm
-_SILENT_MS = 1000  # without samples: the sensor is asked for them at least twice as often
+_SILENT_MS = 1000  # without samples; they come twice a second
 _LOOK_MS = 1000  # between looks at what is supervised
-_NAMES = {row[0]: row[1] for row in EVENTS}
 
 
 class Wearable:
-    """One device. `runtime` hands it what happened, then calls `tick`.
-
-    store: the storage port. cipher and random: see `dc09`. log(what, detail): a line on the console, for people.
-    """
+    """One device. The runtime hands it what happened, then calls `tick`."""
 
     def __init__(self, settings, plan, dialect, store, cipher, random, log, t_ms):
+        """store: the storage port. cipher, random: see `dc09`. log(what, detail): a line on the console, for people."""
         self.settings = settings
         self.plan = plan
         self.log = log
         self.clock = Clock()
         self.device = Device(settings, t_ms)
-        self.modem = Modem(dialect, self, plan.apn, plan.pin)
-        self.outbox = Outbox(settings, plan, self.modem, self.clock, self, cipher, random)
+        self.journal = journal.Journal(store)
+        self.memory = Memory(store)
         self.position = Position()
         self.supervision = Supervision(settings, self)
-        self.memory = Memory(store)
-        self.place = TwoSlots(store, "place")
-        self.journal = journal.Journal(store)
+        switchboard = Switchboard(self)
+        self.modem = Modem(dialect, switchboard, plan.apn, plan.pin)
+        self.outbox = Outbox(settings, plan, self.modem, self.clock, switchboard, cipher, random)
+        self.place = PlaceWatch(settings, self.position, self.modem, store)
         self.duty = duty.OFF
         self.function_test = None
         self.signal = signals.OFF_DUTY
         self.beeps = []  # short signals that the runtime has not yet played
         self.sensor_ok = True
         self.sensor_suspect = False  # asks the runtime for the sensor's self-test
-        self.recorder = None
         self.battery_percent = -1
         self.charging = False
+        self.recorder = None
         self._stuck = StuckAxis()
         self._hold = Countdown(settings.duty_hold_ms)  # of the cancel button
         self._look = Countdown(_LOOK_MS)
-        self._place_due = Countdown(settings.gnss_interval_ms)
-        self._searching = Countdown(settings.gnss_search_ms)
-        self._sentences = 0
-        self._gnss_on = False
+        self._test = Countdown(duty.LINK_MS)  # of a test alarm that was asked for
+        self._silence = Countdown(settings.link_delay_ms)  # of the centre
+        self._heard_ms = -1
         self._sampled_ms = t_ms  # up to which the device's time has come
         self._look.start(t_ms)
-
-    # --- power-on ---
 
     def start(self, started_by, t_ms):
         """Take up what a reset or an empty battery interrupted. `started_by` is a reset of `journal`."""
         self.journal.open()
         found = self.memory.load()
         self.note(journal.STARTED, started_by, t_ms)
-        place = self.place.load()
-        if place:
-            self.position.restore(place, -1, t_ms)
+        self.place.start(t_ms)
         self.device.guard(False)
         if found:
-            self.device.bank.set_vertical(*self.memory.vertical)
-            self.outbox.restore(self.memory.outbox, t_ms)
-            self.device.resume(self.memory.state, self.memory.causes)
-            if self.memory.on_duty:
+            memory = self.memory
+            self.device.bank.set_vertical(*memory.vertical)
+            self.outbox.restore(memory.outbox, t_ms)
+            self.device.resume(memory.state, memory.causes)
+            if memory.on_duty:
                 self._set_duty(duty.ON, t_ms)
-                self.supervision.happened(supervision.RESTART, t_ms)
+                if not memory.expected:
+                    self.supervision.happened(supervision.RESTART, t_ms)
+            memory.expected = False
+            self.follow(t_ms)
+            self.save()
         self.modem.start(t_ms)
 
     # --- what happens to it ---
 
     def samples(self, samples, count, overflowed, t_ms):
-        """`count` samples from the sensor's FIFO; `overflowed`: others were lost before them."""
+        """`count` samples from the sensor's FIFO, int16 mg; `overflowed`: others were lost before them."""
         rate_hz = self.settings.rate_hz
         passed_ms = ticks_diff(t_ms, self._sampled_ms)
         if count == 0:
-            # While somebody waits on the device's time it must go on; else the next samples will move it.
-            if passed_ms > (_FAST_MS if self.waited_for() and not self.sensor_ok else _SILENT_MS):
+            # The device's time is the samples'. Without any it must go on all the same, or a held SOS never counts.
+            if passed_ms > (_SILENT_MS if self.sensor_ok else _FAST_MS):
                 self._lose(passed_ms * rate_hz // 1000, t_ms)
             return
         if overflowed:
@@ -118,7 +112,7 @@ class Wearable:
             if self.function_test is not None:
                 self.function_test.samples(samples, first, taken, t_ms)
             first = taken
-            self._follow(t_ms)
+            self.follow(t_ms)
         if self._stuck.probe(samples, 0, t_ms):
             self.sensor_suspect = True
 
@@ -126,25 +120,27 @@ class Wearable:
         self._sampled_ms = t_ms
         if count > 0:
             self.device.lost(count)
-            self._follow(t_ms)
+            self.follow(t_ms)
 
     def sensor(self, ok, t_ms):
-        """Whether the sensor works: it answers, is the part it should be, and passed its self-test when asked."""
-        if self.sensor_ok and not ok:
-            self.device.blind()
-        self.sensor_ok = ok
+        """Whether the sensor works: it answers, is the part it should be, and passed its self-test if asked for one."""
         self.sensor_suspect = False
+        if self.sensor_ok and not ok and self.duty == duty.ON:
+            self.device.blind()
+            self.follow(t_ms)
+        self.sensor_ok = ok
         if self.function_test is not None:
             self.function_test.done(duty.SENSOR, t_ms, ok)
 
     def sos(self, pressed, t_ms):
-        if pressed and self.function_test is not None and self.function_test.step == duty.PRESS:
-            self.function_test.done(duty.PRESS, t_ms)
+        test = self.function_test
+        if pressed and test is not None and test.step == duty.PRESS:
+            test.done(duty.PRESS, t_ms)
         elif pressed:
             self.device.press_sos()
         else:
             self.device.release_sos()
-        self._follow(t_ms)
+        self.follow(t_ms)
 
     def cancel(self, pressed, t_ms):
         """The cancel button: cancels, answers, and held long begins or ends duty."""
@@ -154,16 +150,14 @@ class Wearable:
         if self.device.alarm.state == QUIET:
             self._hold.start(t_ms)
         self.device.cancel()
-        self._follow(t_ms)
+        self.follow(t_ms)
 
     def cord(self, pulled, t_ms):
-        if self.duty != duty.ON:
-            return
-        if pulled:
+        if pulled and self.duty == duty.ON:
             self.device.pull_cord()
         else:
             self.device.restore_cord()
-        self._follow(t_ms)
+        self.follow(t_ms)
 
     def power(self, percent, charging, t_ms):
         """The battery, now and then: `percent` -1 when not known."""
@@ -171,16 +165,19 @@ class Wearable:
         if charging != self.charging:
             self.charging = charging
             self.note(journal.CHARGING_BEGAN if charging else journal.CHARGING_ENDED, percent, t_ms)
-            if charging and self.device.alarm.state == QUIET and self.duty != duty.OFF:
-                self._set_duty(duty.CHARGING, t_ms)
-            elif self.duty in (duty.OFF, duty.CHARGING):
-                self.duty = duty.CHARGING if charging else duty.OFF
-        if self.function_test is not None and self.function_test.step == duty.BATTERY and percent >= 0:
+            # In an alarm the device stays what it is: a cradle is no acknowledgement.
+            if self.device.alarm.state == QUIET:
+                if charging:
+                    self._end_test(t_ms)
+                    self._set_duty(duty.CHARGING, t_ms)
+                elif self.duty == duty.CHARGING:
+                    self._set_duty(duty.OFF, t_ms)
+        if self.function_test is not None and percent >= 0:
             self.function_test.battery(percent, t_ms)
 
-    def crashed(self, part, t_ms):
-        """A part of the program failed and was started anew, or left out."""
-        self.note_text(journal.NOTE, "crash " + part, t_ms)
+    def crashed(self, what, t_ms):
+        """A part of the program failed and was left out of this turn."""
+        self.note_text(journal.NOTE, "crash: " + what, t_ms)
         self.supervision.happened(supervision.PROGRAM, t_ms)
 
     # --- time ---
@@ -188,12 +185,12 @@ class Wearable:
     def tick(self, t_ms):
         if self._hold.ran_out(t_ms):
             self._toggle_duty(t_ms)
-        if self.function_test is not None:
-            self._tick_function_test(t_ms)
+        self._tick_test(t_ms)
         self.position.tick(t_ms)
         if self.position.utc_s >= 0 and not self.clock.is_set():
-            self._tell_time(self.position.utc_s, self.position.utc_at_ms, t_ms)
-        self._tick_gnss(t_ms)
+            self.tell_time(self.position.utc_s, self.position.utc_at_ms)
+        urgent = self.device.alarm.state != QUIET or self._test.running
+        self.place.tick(self.duty == duty.ON, urgent, self.clock.utc_s(t_ms), t_ms)
         self._tell_facts(t_ms)
         self.modem.tick(t_ms)
         self.outbox.tick(t_ms)
@@ -201,53 +198,60 @@ class Wearable:
         if self._look.ran_out(t_ms):
             self._look.start(t_ms)
             self._supervise(t_ms)
-        self.signal = self._signal()
+        self._show()
         if self.outbox.changed:
             self.outbox.changed = False
             self.save()
 
+    @property
     def waited_for(self):
         """Whether the worker does something, or is to do it now: the device must look at once."""
-        state = self.device.alarm.state
-        return state == IN_PRE_ALARM or self.device.sos.running or self._hold.running or self.function_test is not None
+        return (
+            self.device.alarm.state == IN_PRE_ALARM
+            or self.device.sos.running
+            or self.device.tear_off.running
+            or self._hold.running
+            or self.function_test is not None
+        )
+
+    @property
+    def may_doze(self):
+        """Whether the serial lines may go deaf until the next turn."""
+        return self.modem.sleep and not (self.modem.busy or self.place.on or self.waited_for)
+
+    @property
+    def vibrate(self):
+        """Whether the vibrator runs: in step with the slots that the detectors leave out."""
+        return self.device.alarm.vibrating(self.device.now_ms)
 
     def poll_ms(self, idle_ms):
         """How long the board may leave it alone, at most `idle_ms`."""
-        if self.waited_for():
+        if self.waited_for:
             return min(idle_ms, _FAST_MS)
-        if self.modem.busy or self._gnss_on:
+        if self.modem.busy or self.place.on or not self.modem.sleep:
             return min(idle_ms, _MODEM_MS)
         if self.device.alarm.state != QUIET:
             return min(idle_ms, _SLOW_MS)
         return idle_ms
 
-    @property
-    def may_doze(self):
-        """Whether the serial lines may go deaf meanwhile."""
-        return not (self.modem.busy or self._gnss_on or self.waited_for())
+    # --- alarm ---
 
-    @property
-    def vibrate(self):
-        """Whether the vibrator runs: in step with the slots that the detectors leave out."""
-        alarm = self.device.alarm
-        return alarm.state == IN_PRE_ALARM and alarm.phase_ms(self.device.now_ms) < VIBRATOR_ON_MS
-
-    # --- inside ---
-
-    def _follow(self, t_ms):
+    def follow(self, t_ms):
         """Draw the consequences of the device's events."""
-        events = self.device.events
+        device = self.device
+        events = device.events
         while events.count:
             code = events.code()
             argument = events.argument()
             events.drop()
             if code == SIGNAL:
                 continue
-            self.note(code, argument, t_ms)
+            if code != SAMPLES_LOST or self.sensor_ok:
+                self.note(code, argument, t_ms)
             if code == ALARM:
-                self._raise_alarm(argument, t_ms)
-            elif code == CAUSE_ADDED and self.device.alarm.state == IN_ALARM:
-                self.outbox.add_cause(self.device.alarm.causes, t_ms)
+                self._raise(argument, t_ms)
+            elif code == CAUSE_ADDED and device.alarm.state == IN_ALARM:
+                self.outbox.add_cause(device.alarm.causes, t_ms)
             elif code == CANCELLED:
                 self.outbox.cancelled(t_ms)
             elif code == ACKNOWLEDGED:
@@ -256,20 +260,182 @@ class Wearable:
                 self.outbox.cleared(t_ms)
             elif code == REFUSED:
                 self.beeps.append(signals.REFUSED)
-            if code == ALARM or code == ACKNOWLEDGED or code == CLEARED or code == CAUSE_ADDED:
+            if code == ALARM or code == CAUSE_ADDED or code == ACKNOWLEDGED or code == CLEARED:
                 self.save()
 
-    def _raise_alarm(self, causes, t_ms):
+    def _raise(self, causes, t_ms):
         memory = self.memory
+        self._end_test(t_ms)
         if memory.state == IS_ACKNOWLEDGED:
             self.outbox.add_cause(causes, t_ms)
             return
         memory.number = memory.number % 9999 + 1
         memory.utc_s = self.clock.utc_s(t_ms)
         self._tell_facts(t_ms)
-        self.outbox.alarm(memory.number, causes, t_ms, self.function_test is not None)
+        self.outbox.alarm(memory.number, causes, t_ms)
+
+    def test_alarm(self, t_ms):
+        """A message that says TEST, to whom an alarm would go first."""
+        self.memory.number = self.memory.number % 9999 + 1
+        self.note(journal.TEST_ALARM, 0, t_ms)
+        self._tell_facts(t_ms)
+        if self.outbox.alarm(self.memory.number, 0, t_ms, True):
+            self._test.start(t_ms)
+
+    def test_arrived(self, t_ms):
+        """Somebody has, or has receipted, the test alarm."""
+        if self._test.running:
+            self._test.stop()
+            self.outbox.cleared(t_ms)
+            if self.function_test is not None:
+                self.function_test.done(duty.LINK, t_ms)
+
+    # --- duty ---
+
+    def _toggle_duty(self, t_ms):
+        if self.duty == duty.OFF:
+            missing = self.plan.missing()
+            if missing:
+                self._refuse_duty(missing, t_ms)
+                return
+            self.duty = duty.TESTING
+            self.function_test = duty.FunctionTest(self.settings, self.device, t_ms)
+            self.sensor_suspect = True
+        elif self.duty == duty.TESTING:
+            self._refuse_duty("given up", t_ms)
+        elif self.duty == duty.ON and self.device.alarm.state == QUIET:
+            self._set_duty(duty.OFF, t_ms)
+
+    def _tick_test(self, t_ms):
+        if self._test.ran_out(t_ms):
+            self.outbox.cleared(t_ms)
+        test = self.function_test
+        if test is None:
+            return
+        test.tick(t_ms)
+        if test.changed:
+            test.changed = False
+            self.beeps.append(signals.STEP_DONE)
+        if test.step == duty.LINK and not test.over and not self._test.running:
+            self.test_alarm(t_ms)
+        if test.over:
+            self.function_test = None
+            if test.failed:
+                self._refuse_duty(duty.name_of(test.failed), t_ms)
+            else:
+                self.note_text(journal.TEST_PASSED, duty.names_of(test.passed), t_ms)
+                self._set_duty(duty.ON, t_ms)
+
+    def _end_test(self, t_ms):
+        """A true alarm, or the charger, ends a function test."""
+        if self.function_test is not None:
+            self._refuse_duty("interrupted", t_ms)
+        self._test.stop()
+
+    def _refuse_duty(self, why, t_ms):
+        self.function_test = None
+        self.duty = duty.OFF
+        if self._test.running:
+            self._test.stop()
+            self.outbox.cleared(t_ms)
+        self.note_text(journal.DUTY_REFUSED, why, t_ms)
+        self.beeps.append(signals.DUTY_REFUSED)
+
+    def _set_duty(self, state, t_ms):
+        before = self.duty
+        self.duty = state
+        on = state == duty.ON
+        if on != (before == duty.ON):
+            self.note(journal.DUTY_BEGUN if on else journal.DUTY_ENDED, 0, t_ms)
+            self.beeps.append(signals.DUTY_BEGUN if on else signals.DUTY_ENDED)
+            self.device.guard(on)
+            self.outbox.guard(on, t_ms)
+            self._silence.start(t_ms)
+            self.save()
+
+    # --- supervision ---
+
+    def _supervise(self, t_ms):
+        watch = self.supervision
+        modem = self.modem
+        on = self.duty == duty.ON
+        if self.outbox.link_ok_ms != self._heard_ms:
+            self._heard_ms = self.outbox.link_ok_ms
+            self._silence.start(t_ms)
+        silent = self._silence.left_ms(t_ms) <= 0 or (watch.has(supervision.CENTRE) and self._silence.running)
+        if self._silence.ran_out(t_ms):
+            silent = True
+        watch.observe(supervision.NETWORK, on and not (modem.registered or modem.sms_only), t_ms)
+        watch.observe(supervision.SIM, modem.sim_failed, t_ms)
+        watch.observe(supervision.MODEM, modem.dead, t_ms)
+        watch.observe(supervision.CENTRE, on and self.plan.centre is not None and silent, t_ms)
+        low = 0 <= self.battery_percent < self.settings.low_battery_percent
+        watch.observe(supervision.BATTERY, low and not self.charging, t_ms)
+        watch.observe(supervision.SENSOR, not self.sensor_ok, t_ms)
+        watch.observe(supervision.CLOCK, on and not self.clock.is_set(), t_ms)
+        watch.observe(supervision.STORAGE, self.journal.failed or self.memory.slots.failed, t_ms)
+        watch.observe(supervision.POSITION, on and self.place.dead, t_ms)
+
+    def on_fault(self, fault, began, t_ms):
+        """`supervision` tells that a fault began or ended."""
+        self.note_text(journal.FAULT_BEGAN if began else journal.FAULT_ENDED, supervision.name_of(fault), t_ms)
+        # A sensor that fails on duty is an alarm of its own: the device is blind.
+        if self.duty == duty.ON and not (fault == supervision.SENSOR and began):
+            self.outbox.technical(fault, began, t_ms)
+
+    def tell_time(self, utc_s, t_ms):
+        if self.clock.set(utc_s, t_ms):
+            self.position.told_time(utc_s, t_ms)
+
+    def _tell_facts(self, t_ms):
+        facts = self.outbox.facts
+        position = self.position
+        facts.has_position = position.known
+        facts.lat_e7 = position.lat_e7
+        facts.lon_e7 = position.lon_e7
+        facts.age_s = position.age_s(t_ms)
+        facts.error_m = position.error_m(t_ms)
+        facts.fresh = position.fresh(t_ms)
+        facts.battery_percent = self.battery_percent
+        facts.signal_dbm = self.modem.signal_dbm
+
+    def status(self):
+        """One line for whoever asks."""
+        on = self.duty == duty.ON
+        return texts.status(self.plan, self.outbox.facts, on, self.device.alarm.state != QUIET)
+
+    # --- what is shown, kept and told ---
+
+    def _show(self):
+        signal = self._signal()
+        if signal != self.signal:
+            self.signal = signal
+            self.log("signal", signals.name_of(signal))
+
+    def _signal(self):
+        alarm = self.device.alarm
+        if alarm.state == IN_ALARM:
+            return signals.ALARM
+        if alarm.state == IN_PRE_ALARM:
+            return signals.DEAD_MAN if alarm.causes == DEAD_MAN else signals.PRE_ALARM
+        if self.function_test is not None:
+            return self.function_test.signal
+        if alarm.state == IS_ACKNOWLEDGED:
+            return signals.ACKNOWLEDGED
+        if self.duty == duty.CHARGING:
+            return signals.CHARGING
+        if self.duty == duty.ON and self.supervision.raised & supervision.UNREACHABLE:
+            return signals.NO_NETWORK
+        if self.supervision.has(supervision.BATTERY):
+            return signals.LOW_BATTERY
+        if self.supervision.raised:
+            return signals.TECHNICAL
+        if self.recorder is not None:
+            return signals.RECORDING
+        return signals.ON_DUTY if self.duty == duty.ON else signals.OFF_DUTY
 
     def save(self):
+        """Keep what must survive a reset; True once it is safe."""
         memory = self.memory
         memory.state = self.device.alarm.state
         memory.causes = self.device.alarm.causes
@@ -280,8 +446,8 @@ class Wearable:
         return memory.save()
 
     def note(self, kind, argument, t_ms):
-        """Into the journal, and on the console."""
-        self.log(_NAMES.get(kind, "") or journal.name_of(kind), argument)
+        """A number into the journal, and on the console."""
+        self.log(journal.name_of(kind), argument)
         self.journal.put_number(kind, argument, self.clock.utc_s(t_ms), t_ms)
 
     def note_text(self, kind, text, t_ms):
