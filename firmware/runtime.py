@@ -39,6 +39,7 @@ class Runtime:
         self._begun = False
         self._failures = 0
         self._crashes = {}
+        self._crashed = False  # since the last look at the house
         t_ms = time.ticks_ms()
         settings, plan_, self.problem = load(board.store)
         rate = nearest(settings.rate_hz, board.sensor.RATES_HZ)
@@ -78,6 +79,7 @@ class Runtime:
         except Exception as error:
             count = self._crashes.get(part, 0) + 1
             self._crashes[part] = count
+            self._crashed = True
             if count > _CRASHES:
                 self.board.reset()
             self.wearable.crashed("%s: %s %s" % (part, type(error).__name__, error), t_ms)
@@ -193,7 +195,9 @@ class Runtime:
         if self._begun and not board.sensor.configured():
             self._sensor_failed(SensorError("restarted by itself"), t_ms)
         board.mark_running(wearable.duty == duty.ON)
-        self._crashes.clear()
+        if not self._crashed:
+            self._crashes.clear()
+        self._crashed = False
         gc.collect()
 
     def _turn_signals(self, t_ms):

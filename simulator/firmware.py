@@ -94,8 +94,9 @@ class _Firmware:
         try:
             with _in_place(stand_ins):
                 self.main = importlib.import_module("main")
-                for path in sorted((ROOT / "boards").glob("[a-z]*.py")):
-                    importlib.import_module(f"boards.{path.stem}")
+                for folder in ("drivers", "boards"):
+                    for path in sorted((ROOT / folder).glob("[a-z]*.py")):
+                        importlib.import_module(f"{folder}.{path.stem}")
         finally:
             sys.path.remove(str(ROOT))
             for name in set(sys.modules) - before:

@@ -19,6 +19,8 @@ POWER_ON, HARD, WATCHDOG, DEEP_SLEEP, SOFT = 1, 2, 3, 4, 5  # machine.reset_caus
 # 4 KB" (MicroPython issue 3782).
 FLASH_FLUSH_US = 5_000
 FLASH_BYTE_US = 20
+# One turn of the program after it woke: what simulator/energy.py assumes for taking in half a second of samples.
+TURN_US = 30_000
 
 
 class Restart(BaseException):  # noqa: N818  (not an error: the program ends here and starts anew)
@@ -155,7 +157,9 @@ class VirtualBoard:
             self.clock.advance_to_us(next_us)
 
     def do_sleep_us(self, us: int) -> None:
+        self.on_power("cpu", "waiting")
         self._pass_us(us)
+        self.on_power("cpu", "active")
 
     def do_lightsleep(self, ms: int) -> None:
         """Sleep until a wake pin is at its level. Serial lines are deaf meanwhile."""
@@ -174,6 +178,7 @@ class VirtualBoard:
         self.on_power("cpu", "active")
         for uart in self.uarts.values():
             uart.asleep = False
+        self._pass_us(TURN_US)
 
     def _woken(self) -> bool:
         return any(self._level(pin) == level for source in self.wake.values() for pin, level in source.items())
@@ -320,6 +325,9 @@ class VirtualBoard:
 
     def do_file_close(self, fd: int) -> None:
         self._open.pop(fd).close()
+
+    def do_file_mkdir(self, name: str) -> None:
+        self.flash.mkdir(name)
 
     def do_file_list(self) -> str:
         return "\n".join(self.flash.listdir())

@@ -172,6 +172,7 @@ class World:
         self.ledger.set("board", "on")
         self.ledger.set("accelerometer", "on")
         cpu = self.about["chip"]
+        self.ledger.set(cpu, "active")
         self.board.on_power = lambda part, state: self.ledger.set(cpu, state)
 
     def _wire_network(self, given: dict[str, Any], contacts: list[dict[str, Any]]) -> None:
@@ -325,6 +326,7 @@ class World:
     def _set_up_flash(self) -> None:
         values = self.scenario.values
         start = values.get("start", "duty")
+        self.flash.mkdir("data")
         self.flash.write("board", self.about["name"].encode() + b"\n")
         if start == "new":
             return

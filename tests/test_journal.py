@@ -78,7 +78,7 @@ def test_the_ring_forgets_the_oldest_file_only():
     flash = Flash()
     made = opened(flash, files=3, file_bytes=100)
     for number in range(40):
-        assert made.put_number(journal.FRAME_SENT, number, 0, number)
+        assert made.put_number(journal.CLOCK_SET, number, 0, number)
         kept = [record[1] for record in history(made)]
         assert kept == list(range(number + 1))[-len(kept) :]
         assert len(kept) >= min(number + 1, 9)  # 4 records of 22 bytes a file, two files full
@@ -92,7 +92,7 @@ def scripted(flash, confirmed):
     made.open()
     settings, outbox = TwoSlots(flash, "settings"), TwoSlots(flash, "outbox")
     for number in range(16):
-        assert made.put_number(journal.FRAME_SENT, number, 1000 + number, number)
+        assert made.put_number(journal.CLOCK_SET, number, 1000 + number, number)
         confirmed.append(("journal", number))
         if number % 3 == 0:
             assert settings.save(b"settings %d" % number)
@@ -193,7 +193,7 @@ def test_a_failing_store_is_told_and_shows_as_a_gap(fault):
 def test_a_store_that_is_down_at_the_start_is_tried_again():
     flash = Flash()
     for number in range(5):
-        opened(flash, files=3, file_bytes=60).put_number(journal.FRAME_SENT, number, 0, 0)
+        opened(flash, files=3, file_bytes=60).put_number(journal.CLOCK_SET, number, 0, 0)
     flash.fault = "failing"
     made = Journal(flash, files=3, file_bytes=60)
     assert not made.open() and made.failed
@@ -238,7 +238,7 @@ def test_opening_reads_each_file_once_and_the_last_twice():
     flash = Counting()
     made = opened(flash)
     for number in range(2000):
-        made.put_number(journal.FRAME_SENT, number, 0, 0)
+        made.put_number(journal.CLOCK_SET, number, 0, 0)
     flash.reads = 0
     opened(flash)
     assert flash.reads == 9
@@ -247,7 +247,7 @@ def test_opening_reads_each_file_once_and_the_last_twice():
 _ON_MICROPYTHON = """
 import sys
 sys.path.insert(0, sys.argv[1])
-from dati.journal import FRAME_SENT, NOTE, Journal, end_of, find, record_at
+from dati.journal import CLOCK_SET, NOTE, Journal, end_of, find, record_at
 from dati.slots import TwoSlots
 class Store:
     files = {}
@@ -259,7 +259,7 @@ store = Store()
 made = Journal(store, "journal", 3, 120)
 made.open()
 for number in range(30):
-    assert made.put_number(FRAME_SENT, -number, 2147483600 + number, 1073741823 - number)
+    assert made.put_number(CLOCK_SET, -number, 2147483600 + number, 1073741823 - number)
 store.append("journal.0", b"torn")
 store.append("journal.1", bytes([0xD7, 0x4A, 3, 0]))
 store.append("journal.2", b"torn")

@@ -22,24 +22,19 @@ FAULT_BEGAN = 38
 FAULT_ENDED = 39
 COMMAND_ACCEPTED = 40
 COMMAND_IGNORED = 41
-SMS_SENT = 42
-SMS_FAILED = 43
-SMS_DELIVERED = 44
-CALL_BEGUN = 45
-CALL_ENDED = 46
-CONFIRMED = 47
-FRAME_SENT = 48
-FRAME_ACCEPTED = 49
-FRAME_REFUSED = 50
-SETTING_CHANGED = 51
-RECORDER_ON = 52
-RECORDER_OFF = 53
-CLOCK_SET = 54
-TEST_ALARM = 55
-CHARGING_BEGAN = 56
-CHARGING_ENDED = 57
-SWITCHED_OFF = 58
-NOTE = 59
+SENT = 42
+SEND_FAILED = 43
+DELIVERED = 44
+CONFIRMED = 45
+SETTING_CHANGED = 46
+RECORDER_ON = 47
+RECORDER_OFF = 48
+CLOCK_SET = 49
+TEST_ALARM = 50
+CHARGING_BEGAN = 51
+CHARGING_ENDED = 52
+SWITCHED_OFF = 53
+NOTE = 54
 
 # (code, name, what its payload is): "none", "text" (UTF-8), or a signed number of 4 bytes and what it means: "count",
 # a word for which there is a table ("cause" and the like as in EVENTS, "reset" below, "fault" of `supervision`, "step"
@@ -55,15 +50,10 @@ KINDS = EVENTS + (
     (FAULT_ENDED, "fault_ended", "fault"),
     (COMMAND_ACCEPTED, "command_accepted", "text"),  # which, from whom
     (COMMAND_IGNORED, "command_ignored", "text"),  # and why
-    (SMS_SENT, "sms_sent", "text"),  # to which contact
-    (SMS_FAILED, "sms_failed", "text"),
-    (SMS_DELIVERED, "sms_delivered", "text"),
-    (CALL_BEGUN, "call_begun", "text"),
-    (CALL_ENDED, "call_ended", "text"),  # how
-    (CONFIRMED, "confirmed", "text"),  # by which contact, and how
-    (FRAME_SENT, "frame_sent", "count"),  # its sequence number
-    (FRAME_ACCEPTED, "frame_accepted", "count"),
-    (FRAME_REFUSED, "frame_refused", "text"),
+    (SENT, "sent", "text"),  # by which channel, to whom, what
+    (SEND_FAILED, "send_failed", "text"),  # and why
+    (DELIVERED, "delivered", "text"),  # a receipt came back: it has arrived
+    (CONFIRMED, "confirmed", "text"),  # who answers for the alarm
     (SETTING_CHANGED, "setting_changed", "text"),
     (RECORDER_ON, "recorder_on", "text"),  # name of the log
     (RECORDER_OFF, "recorder_off", "count"),  # bytes of it

@@ -60,7 +60,7 @@ class Switchboard:
 
     def on_delivered(self, channel, who, t_ms):
         wearable = self._wearable
-        wearable.note_text(journal.SMS_DELIVERED, "%s %s" % (channel, who), t_ms)
+        wearable.note_text(journal.DELIVERED, "%s %s" % (channel, who), t_ms)
         if wearable.outbox.record.test:
             wearable.test_arrived(t_ms)
         else:
@@ -91,7 +91,7 @@ class Switchboard:
         self._wearable.note_text(journal.COMMAND_IGNORED, "%s: %s" % (source, reason), t_ms)
 
     def on_sent_message(self, channel, who, what, t_ms):
-        self._wearable.note_text(journal.SMS_SENT, "%s %s: %s" % (channel, who, what), t_ms)
+        self._wearable.note_text(journal.SENT, "%s %s: %s" % (channel, who, what), t_ms)
 
     def on_failed(self, channel, who, reason, t_ms):
-        self._wearable.note_text(journal.SMS_FAILED, "%s %s: %s" % (channel, who, reason), t_ms)
+        self._wearable.note_text(journal.SEND_FAILED, "%s %s: %s" % (channel, who, reason), t_ms)

@@ -20,7 +20,7 @@ from .events import (
     SIGNAL,
 )
 from .memory import Memory
-from .modem import Modem
+from .modem import DEAD, SIM_ABSENT, Modem
 from .outbox import Outbox
 from .place import PlaceWatch
 from .position import Position
@@ -68,6 +68,7 @@ class Wearable:
         self._test = Countdown(duty.LINK_MS)  # of a test alarm that was asked for
         self._silence = Countdown(settings.link_delay_ms)  # of the centre
         self._heard_ms = -1
+        self._losing = False  # samples are missing, and that was noted
         self._sampled_ms = t_ms  # up to which the device's time has come
         self._look.start(t_ms)
 
@@ -106,6 +107,7 @@ class Wearable:
         if overflowed:
             self._lose(max(1, passed_ms * rate_hz // 1000 - count), t_ms)
         self._sampled_ms = t_ms
+        self._losing = False
         first = 0
         while first < count:
             taken = self.device.run(samples, first, count)
@@ -246,8 +248,9 @@ class Wearable:
             events.drop()
             if code == SIGNAL:
                 continue
-            if code != SAMPLES_LOST or self.sensor_ok:
+            if code != SAMPLES_LOST or not self._losing:
                 self.note(code, argument, t_ms)
+            self._losing = self._losing or code == SAMPLES_LOST
             if code == ALARM:
                 self._raise(argument, t_ms)
             elif code == CAUSE_ADDED and device.alarm.state == IN_ALARM:
@@ -366,8 +369,8 @@ class Wearable:
         if self._silence.ran_out(t_ms):
             silent = True
         watch.observe(supervision.NETWORK, on and not (modem.registered or modem.sms_only), t_ms)
-        watch.observe(supervision.SIM, modem.sim_failed, t_ms)
-        watch.observe(supervision.MODEM, modem.dead, t_ms)
+        watch.observe(supervision.SIM, modem.sim >= SIM_ABSENT, t_ms)
+        watch.observe(supervision.MODEM, modem.state == DEAD, t_ms)
         watch.observe(supervision.CENTRE, on and self.plan.centre is not None and silent, t_ms)
         low = 0 <= self.battery_percent < self.settings.low_battery_percent
         watch.observe(supervision.BATTERY, low and not self.charging, t_ms)

@@ -12,6 +12,9 @@ class File:
         data = host.call("file_read", self._fd, size)
         return data.decode() if self._text else data
 
+    def readline(self):
+        return self.read().split("\n")[0]
+
     def readinto(self, buf):
         data = host.call("file_read", self._fd, len(buf))
         buf[: len(data)] = data
@@ -56,14 +59,12 @@ def rename(old, new):
 
 
 def stat(name):
-    if name == "data":
-        raise OSError(2)
     size = host.call("file_size", name)
     return (0x8000, 0, 0, 0, 0, 0, size, 0, 0, 0)
 
 
 def mkdir(name):
-    """Folders are part of the names."""
+    host.call("file_mkdir", name)
 
 
 def sync():
