@@ -29,6 +29,11 @@ class CommandLine:
         self._entry: Callable[[int], bool] | None = None
         self.reset()
 
+    @property
+    def names(self) -> list[str]:
+        """Of every command there is."""
+        return list(self._handlers)
+
     def reset(self) -> None:
         """The modem starts, or goes off."""
         self.defaults()

@@ -163,6 +163,7 @@ class Switchboard:
     """Voice calls of the device, one at a time."""
 
     def __init__(self, network: Network) -> None:
+        self.setup_ms: float = SETUP_MS
         self.call: Call | None = None
         self._network = network
 
@@ -171,7 +172,7 @@ class Switchboard:
         contact = self._network.contact(number)
         self.call = call = Call(self._network, contact, outgoing=True)
         call.note("call_dialled", f"the device calls {contact.who}")
-        call.after_s(SETUP_MS / 1000, call.ring_at_contact)
+        call.after_s(self.setup_ms / 1000, call.ring_at_contact)
         return call
 
     def call_device(self, number: str, rings_s: float = 30) -> Call | None:
