@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from host_tools import configuration, corpora, evaluation, flashing, journals, regression, replaying, tradeoff
+from host_tools import configuration, corpora, evaluation, flashing, journals, regression, replaying, simulating, tradeoff
 from host_tools.output import EXIT_FINE, EXIT_INTERRUPTED, EXIT_MISTAKE, err
 from simulator.errors import UserError
 
@@ -22,6 +22,7 @@ app = typer.Typer(
 )
 app.command("replay")(replaying.replay)
 app.command("digest")(replaying.digest)
+app.command("sim")(simulating.sim)
 app.command("evaluate")(evaluation.evaluate)
 app.command("tradeoff")(tradeoff.tradeoff)
 app.command("regress")(regression.regress)
