@@ -189,8 +189,7 @@ class Calls:
             self._stop_ringing()
             if call.reason != BY_DEVICE:
                 self._modem.urc("NO CARRIER")
-                time = self._modem.network.utc
-                self._modem.urc(f"MISSED_CALL: {time:%I:%M%p} {call.number}")
+                self._modem.urc(f"MISSED_CALL: {self._modem.network.local:%I:%M%p} {call.number}")
         elif call.reason == BUSY:
             self._modem.urc("BUSY")
         elif call.reason != BY_DEVICE:

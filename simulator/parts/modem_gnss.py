@@ -135,7 +135,7 @@ class Gnss:
         self._when_ready(command)
         fix = self._fix()
         if not fix[0]:
-            return self._says("+CGNSSINFO: ,,,,,,,,,,,,,,,")
+            return self._says("+CGNSSINFO:,,,,,,,,,,,,,,,")
         hdop = self._gga[8] if len(self._gga) > 8 else ""
         satellites = self._gga[7] if len(self._gga) > 7 else ""
         return self._says(f"+CGNSSINFO: 2,{satellites},00,00,{','.join(fix)},{hdop},{hdop},{hdop}")

@@ -52,6 +52,7 @@ class Inbox:
     def start(self) -> None:
         self._stores = ["SM", "SM", "SM"]  # to read and delete, to write and send, for what arrives
         self._cnmi = DEFAULT_CNMI
+        self._full = False
         self._kept: list[tuple[bytes, Message | Report]] = []  # <mode> 0: announced later
 
     def _says(self, line: str) -> str:
@@ -106,7 +107,9 @@ class Inbox:
         if self._stored(message):
             index = self._keep(self._stores[2], tpdu)
             if index is None:
-                self._modem.urc("+SMS FULL")
+                if not self._full:  # said once, until something is deleted
+                    self._full = True
+                    self._modem.urc("+SMS FULL")
                 return False
             if mode and (report or mt):
                 self._modem.urc(f'{"+CDSI" if report else "+CMTI"}: "{self._stores[2]}",{index}', ring_ms)
@@ -192,5 +195,6 @@ class Inbox:
                 del memory[key]
         elif memory.pop(index, None) is None and index not in range(MEMORY_SIZE[self._stores[0]]):
             raise CmsError(INVALID_INDEX)
+        self._full = False
         self._modem.after(0, self._modem.network.smsc.device_reachable)
         return "OK"

@@ -121,7 +121,7 @@ class Radio:
         self._modem.network.timeline.note("network", "registered", f"the device reports {stat}", stat=stat)
         for name, told in self._told.items():
             if told:
-                self._modem.urc(f"{name}: {stat}{self._place(told)}", ring_ms=0)
+                self._modem.urc(f"{name}: {stat}{self._place(told)}")
         if had_service and not self.has_service:
             self._lost_timer = self._modem.after(self._modem.timing.data_abandoned, self._modem.sockets.abandoned)
         elif self.has_service and self._lost_timer is not None:
@@ -191,7 +191,7 @@ class Radio:
         network.timeline.note("network", "time", f"{network.utc:%Y-%m-%d %H:%M:%S} UTC", used=bool(self._time_update))
         if self._time_report:
             # UTC, unlike +CCLK; the order of its fields is assumed.
-            self._modem.urc(f"+CTZV: {network.zone_quarters:+03},{network.utc:%y/%m/%d,%H:%M:%S},0", ring_ms=0)
+            self._modem.urc(f"+CTZV: {network.zone_quarters:+03},{network.utc:%y/%m/%d,%H:%M:%S},0")
 
     def _clock(self, command: Command) -> str:
         if command.form == READ:

@@ -128,6 +128,10 @@ class Network:
         return self._begin + timedelta(microseconds=self.clock.now_us)
 
     @property
+    def local(self) -> datetime:
+        return self.utc + timedelta(minutes=15 * self.zone_quarters)
+
+    @property
     def covered(self) -> bool:
         return self.signal_dbm is not None
 
