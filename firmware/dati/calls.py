@@ -1,6 +1,7 @@
 """Voice calls: one at a time, followed by +CLCC, for OK does not mean that somebody answered."""
 
 from .at import BUSY, NO_ANSWER, NO_CARRIER, OK, TIMEOUT, field, quoted
+from .sms import is_number
 from .ticks import Countdown
 
 # Call states.
@@ -41,8 +42,7 @@ class Calls:
         return self.state != IDLE or self._hang_up
 
     def dial(self, number, t_ms):
-        digits = number[1:] if number.startswith("+") else number
-        if self.state not in (IDLE, RINGING) or not 0 < len(digits) <= 20 or not digits.isdigit():
+        if self.state not in (IDLE, RINGING) or not is_number(number):
             return False
         self._clearing = self.state == RINGING
         self._ring.stop()
@@ -77,6 +77,8 @@ class Calls:
     def work(self, t_ms):
         """Give the next command, if there is one to give."""
         command = self._modem.command
+        if self.state == RINGING and self._modem.messages.waiting and not self._answer:
+            self._hang_up = True  # an alarm does not wait until somebody stops ringing
         if self._hang_up or self._clearing:
             return command("AT+CHUP", t_ms, self._hung_up)
         if self._number:
@@ -189,6 +191,8 @@ class Calls:
     # --- inside ---
 
     def _why(self):
+        if self._hang_up:
+            return ""
         return "ended" if self.state == ACTIVE else "no_answer" if self.state == RINGING else "no_carrier"
 
     def _enter(self, state, t_ms):

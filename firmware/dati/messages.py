@@ -5,7 +5,7 @@ V3.00), so nothing is given here while a call lives.
 """
 
 from .at import OK, field
-from .sms import DELIVER, DELIVERED, FAILED_FROM, decode, is_gsm7, split, submit
+from .sms import DELIVER, DELIVERED, FAILED_FROM, decode, is_gsm7, is_number, split, submit
 from .station import SIM_READY
 from .ticks import Countdown
 
@@ -60,14 +60,18 @@ class Messages:
         return self._sending or self._reading >= 0 or self._delete >= 0
 
     @property
+    def waiting(self):
+        """A message is to go out."""
+        return len(self._parts) > 0
+
+    @property
     def restless(self):
         """Something is to come that a sleeping modem would lose."""
-        return self.engaged or self._report.running or len(self._parts) > 0 or len(self._unread) > 0
+        return self.engaged or self._report.running or self.waiting or len(self._unread) > 0
 
     def send(self, number, text, t_ms):
         pieces = split(text)
-        digits = number[1:] if number.startswith("+") else number
-        if self._parts or len(pieces) > MAX_PARTS or not 0 < len(digits) <= 20 or not digits.isdigit():
+        if self._parts or len(pieces) > MAX_PARTS or not is_number(number):
             return False
         self._parts = pieces
         self._count = len(pieces)
@@ -121,6 +125,10 @@ class Messages:
             self._list = -1
             return command("AT+CMGL=%d" % kind, t_ms, self._listed, own=True)
         return False
+
+    def on_done(self, line, t_ms):
+        """`SMS DONE`: messages can be had from now on."""
+        self._retry.stop()
 
     def _set(self, result, t_ms):
         if result == OK:

@@ -56,7 +56,7 @@ class Modem:
         self._linger = Countdown(_LINGER_MS)
         self._gnss_wait = Countdown(_GNSS_MS)
         self._gnss_wanted = False
-        self._gnss_on = False
+        self._gnss_on = None  # unknown: a device that was reset may find it running
         on_registration = self.station.on_registration
         on_end = self.calls.on_end
         self._lines = {
@@ -68,6 +68,7 @@ class Modem:
             "+CSQ": self.station.on_csq,
             "+CCLK": self.station.on_time,
             "+CTZV": self.station.on_time,
+            "SMS DONE": self.messages.on_done,
             "+CMGS": self.messages.on_cmgs,
             "+CMTI": self.messages.on_cmti,
             "+CDSI": self.messages.on_cmti,
@@ -199,8 +200,8 @@ class Modem:
         self._work(t_ms)
 
     def wake(self, t_ms):
-        """The modem rings (RI), or the owner wants it to be heard: what it may have said meanwhile is asked for."""
-        if self.state == READY:
+        """The modem rings (RI): what it may have said while nobody listened is asked for."""
+        if self.state == READY and self.sleep:
             self.messages.look()
             self.socket.look()
             self.rouse(t_ms)
@@ -255,7 +256,7 @@ class Modem:
         """The modem, or what it knew, is gone: so is all that was under way."""
         self.at.reset()
         self.sleep = False
-        self._gnss_on = False
+        self._gnss_on = None  # unknown: a device that was reset may find it running
         self._gnss_wait.stop()
         self.station.forget()
         self.calls.reset(t_ms)

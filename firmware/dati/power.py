@@ -93,6 +93,9 @@ class Power:
             self._lose(t_ms)
             self._set_state(STARTING, t_ms)
             self._begin_set_up(t_ms)
+        elif self._phase == _BOOTING:
+            self._modem.at.reset()
+            self._modem.at.command("AT", t_ms, None, 1000)
 
     def answered(self, t_ms):
         """Called when the AT engine has nothing under way: the last command was answered."""

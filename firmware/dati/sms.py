@@ -40,6 +40,15 @@ class Message:
         self.status = 0
 
 
+def is_number(number):
+    """True for a telephone number: up to 20 digits, perhaps with + in front."""
+    digits = number[1:] if number.startswith("+") else number
+    for digit in digits:
+        if digit not in "0123456789":
+            return False
+    return 0 < len(digits) <= 20
+
+
 # --- out ---
 
 
@@ -78,9 +87,9 @@ def submit(number, text, gsm7, group=0, part=1, parts=1):
     Raises ValueError for a number that is none or a text that does not fit.
     """
     header = b"\x05\x00\x03" + bytes((group, parts, part)) if parts > 1 else b""
-    digits = number[1:] if number.startswith("+") else number
-    if not 0 < len(digits) <= 20 or not digits.isdigit():
+    if not is_number(number):
         raise ValueError("no telephone number")
+    digits = number[1:] if number.startswith("+") else number
     out = bytearray()
     # SUBMIT, with a status report; without a validity period, so the service centre's own.
     out.append(0x61 if header else 0x21)

@@ -132,7 +132,7 @@ class Link:
             return self._work_net(t_ms)
         if not self._ready:
             return command("AT+CIPRXGET=1", t_ms, self._manual, own=True)
-        if self._to_read:
+        if self._to_read and (self._frame is None or self._sending):
             self._to_read = False
             return command("AT+CIPRXGET=2,0,%d" % _CHUNK, t_ms)
         if self._socket == _GONE:

@@ -17,7 +17,8 @@ DENIED = 3
 UNKNOWN = 4
 ROAMING = 5
 
-_SIM_MS = 5000  # between questions for a SIM that is not there
+_SIM_MS = 5000  # between questions for a SIM that is busy
+_NO_SIM_MS = 60000  # or that is not there
 _MAX_BUSY = 6  # questions that may find it busy before it counts as absent
 _TIME_MS = 3600000
 _NITZ_MS = 2000  # the network tells its time shortly after the registration
@@ -76,6 +77,7 @@ class Station:
             self._tries_left = -1
             return command("AT+SPIC", t_ms, self._tries_told, own=True)
         if self.sim in (SIM_UNKNOWN, SIM_ABSENT) and not self._sim_due.running:
+            self._sim_due.delay_ms = _SIM_MS if self.sim == SIM_UNKNOWN else _NO_SIM_MS
             self._sim_due.start(t_ms)
             return command("AT+CPIN?", t_ms, self.sim_answered, own=True)
         if self._poll_due.running:
