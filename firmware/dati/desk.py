@@ -11,6 +11,7 @@ TEST_CAUSE = 0x80  # stands for a test among the causes the centre has to receip
 
 _AGAIN_MS = 10000  # until an alarm's frame that found no answer is tried again
 _LATER_MS = 60000  # any other
+_MOST_ANSWERS = 2
 
 # What a fault is to the centre.
 _REPORT_OF = {
@@ -50,6 +51,7 @@ class Desk:
         self._later = Countdown(_LATER_MS)
         self._guarding = False
         self._poll = False
+        self._answer_sequence = 0  # of the frame with the first of `answers`
         self._null = True  # whether the centre takes NULL for a heartbeat
         self._last_ms = 0  # the last time it receipted, or was asked
 
@@ -60,11 +62,13 @@ class Desk:
 
     def guard(self, on, t_ms):
         self._guarding = on
+        self._poll = False
         self._last_ms = t_ms
 
     def answer(self, text):
         """In the words of a report of routine."""
-        self.answers = self.answers[-1:] + [text]
+        if len(self.answers) < _MOST_ANSWERS:
+            self.answers.append(text)
 
     def poll(self):
         self._poll = True
@@ -106,7 +110,7 @@ class Desk:
             return (
                 dc09.SIA_DCS,
                 dc09.report_body(account, _REPORT_OF.get(about.argument, dc09.PROGRAM), not began),
-                dc09.occurred(about.utc_s) + dc09.text(texts.technical(self._plan, about.argument, began, -1)),
+                dc09.occurred(about.utc_s) + dc09.text(texts.technical(self._plan, about.argument, began, about.utc_s)),
             )
         alarm = record if about == _ALARM else about
         facts = self._box.facts_of(alarm.test, alarm.utc_s)
@@ -138,6 +142,11 @@ class Desk:
         self._later.stop()
         if sequence == 0:
             return
+        if sequence == self._answer_sequence:
+            self._answer_sequence = 0
+            self._box.listener.on_sent_message("centre", self._host, "answer", t_ms)
+            self.answers.pop(0)
+            return
         if sequence == record.frame_sequence:
             record.unreceived &= ~record.frame_cause
             record.frame_cause = 0
@@ -165,13 +174,14 @@ class Desk:
             return
         self._later.start(t_ms)
         if job.about == _HEARTBEAT:
-            self._poll = True
+            self._poll = self._guarding or self._record.state != QUIET
             if reason == "not understood" and self._null:
                 self._null = False
-                self._later.stop()
+                self.poll()
         elif isinstance(job.about, str):
             if refused:
-                self.answers.remove(job.about)
+                self._answer_sequence = 0
+                self.answers.pop(0)
         elif refused:
             job.about.tries += 1
             if job.about.tries >= MOST_TRIES:
@@ -220,8 +230,11 @@ class Desk:
                             notice.sequence = record.next_sequence()
                             self._box.changed = True
                         return Job(notices_rank, notice.sequence, notice)
-                if self.answers and notices_rank == 1:
-                    return Job(2, record.next_sequence(), self.answers[0])
+                if self.answers and notices_rank == 1 and rank > 2:
+                    if not self._answer_sequence:
+                        self._answer_sequence = record.next_sequence()
+                        self._box.changed = True
+                    return Job(2, self._answer_sequence, self.answers[0])
         # A frame that failed does not keep the link test back: the centre may refuse one and take the other.
         if rank > _HEARTBEAT and self._beat_due(later, t_ms):
             self._poll = False

@@ -67,7 +67,9 @@ class Mail:
                     if self._plan.contacts[i].sms:
                         waiting.append(i)
                     else:
-                        self._record.told_to(notice, 2 << i)  # he has a voice only, and nobody calls for this
+                        # He has a voice only, and nobody calls for this.
+                        self._record.told_to(notice, 2 << i)
+                        self._box.changed = True
             if waiting:
                 # In turn: a number that is refused does not keep the others waiting.
                 i = waiting[notice.tries % len(waiting)]

@@ -211,7 +211,7 @@ class Outbox:
     def on_sms_report(self, reference, delivered, t_ms):
         contact = self._people.on_sms_report(reference, delivered, t_ms)
         if contact >= 0:
-            self._listener.on_delivered("sms", self._plan.contacts[contact].name, t_ms)
+            self.listener.on_delivered("sms", self._plan.contacts[contact].name, t_ms)
 
     def on_sms(self, number, text, t_ms):
         record = self.record

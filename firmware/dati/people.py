@@ -1,6 +1,7 @@
 """The cascade: who is tried now, by SMS or call, and when the next is. One SMS or one call at a time.
 
 A contact has `contact_wait_ms` from the beginning of his turn to confirm. Whatever fails gives the turn away at once.
+A call counts as his message while it lives, for the modem sends no SMS meanwhile; so it is kept short.
 The centre has a turn in the first round only: from then on its frames are repeated beside the contacts' turns.
 """
 
@@ -20,6 +21,7 @@ _CENTRE_MS = 20000  # the centre's turn: two tries of 10 s
 _ROUND_MS = 10000  # between two rounds in which nothing could leave
 _SMS_LIMIT_MS = 120000  # the modem answers within 40 s (A76XX AT manual, AT+CMGS) or has lost the command
 _HANG_UP_MS = 10000
+_CONFIRM_MS = 28000  # of a call's turn, after the ringing
 _BUSY_MS = 60000  # a modem that does not take the message so long gets the next turn's
 _TALK_MS = 600000  # a call that goes on after the alarm was acknowledged
 _REPORTS = 8  # SMS whose delivery reports are still told apart
@@ -57,6 +59,7 @@ class People:
         self._wait = Countdown(settings.contact_wait_ms - LEAD_MS)
         self._contact_ms = settings.contact_wait_ms - LEAD_MS
         self._ring_ms = settings.call_ring_ms
+        self._voice_ms = min(self._contact_ms, self._ring_ms + _CONFIRM_MS)
         self._repeat_ms = settings.message_repeat_ms - LEAD_MS
         self._begun = False  # the stage's message has been given to the modem
         self._left_any = False  # in this round
@@ -215,12 +218,12 @@ class People:
             self._wait.delay_ms = self._contact_ms
             self._begun = self._send_alarm(contact, t_ms)
         elif self.calling < 0 and self._modem.dial(self._plan.contacts[contact].number, t_ms):
-            self._wait.delay_ms = self._contact_ms
+            self._wait.delay_ms = self._voice_ms
             self._begun = True
             self.calling = contact
             self.answered = False
             self._hanging_up = False
-            self._set_call_limit(min(self._ring_ms, self._contact_ms), t_ms)
+            self._set_call_limit(self._ring_ms, t_ms)
         if self._begun:
             self._wait.start(t_ms)
         elif not self._wait.running:

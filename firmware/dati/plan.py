@@ -57,9 +57,12 @@ def _text(name, value, alphabet, shortest, longest, permitted):
 
 def _number(name, value):
     permitted = "a telephone number of 3 to 15 digits, as +33612345678"
-    if not isinstance(value, str):
+    digits = value[1:] if isinstance(value, str) and value[:1] == "+" else value
+    if not isinstance(digits, str) or not 3 <= len(digits) <= 15:
         _refuse(name, value, permitted)
-    _text(name, value[1:] if value[:1] == "+" else value, _DIGITS, 3, 15, permitted)
+    for digit in digits:
+        if digit not in _DIGITS:
+            _refuse(name, value, permitted)
     return value
 
 
