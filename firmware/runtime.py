@@ -4,6 +4,7 @@ Nothing here decides. Each part of a turn is guarded: one that fails becomes a t
 that goes on failing lets the watchdog bite, and the device then takes up duty and alarm where they were.
 """
 
+import binascii
 import gc
 import json
 import time
@@ -18,11 +19,14 @@ from drivers.bus import SensorError, nearest
 from drivers.watchdog import COMMUNICATION, DETECTORS, SAMPLER
 
 SETTINGS = "settings.json"  # in the board's store, written by `dati flash`
+FIRMWARE = "firmware"  # a hash of what is flashed, by the same
+LOG = "log.mcap"
 
 _IDLE_MS = 500  # between turns when nothing is due: with the sensor's watermark, half a second of samples
 _HOUSE_MS = 10000  # between looks at battery and sensor registers
 _RETRY_MS = 1000  # between tries to get a failed sensor back
 _SENSOR_FAILURES = 3  # in a row before the worker and the centre hear of it
+_RECORD_MS = 2000  # the cancel button held at power-on: record
 _TESTS = 3  # of a sensor's self-test: a worker who moves spoils one
 _CRASHES = 20  # of one part before the whole device starts anew
 
@@ -52,6 +56,9 @@ class Runtime:
         if self.problem:
             self.wearable.note_text(journal.NOTE, self.problem, t_ms)
         self._house.start(t_ms)
+        self._record = Countdown(_RECORD_MS)
+        if board.buttons.cancel.held():
+            self._record.start(t_ms)
 
     def run(self):
         board = self.board
@@ -91,11 +98,23 @@ class Runtime:
         if pressed:
             wearable.sos(pressed > 0, t_ms)
         pressed = buttons.cancel.poll(t_ms)
-        if pressed:
+        if self._record.running:
+            self._ask_to_record(t_ms)
+        elif pressed:
             wearable.cancel(pressed > 0, t_ms)
         pressed = buttons.cord.poll(t_ms)
         if pressed:
             wearable.cord(pressed > 0, t_ms)
+
+    def _ask_to_record(self, t_ms):
+        """Whoever holds the cancel button while switching on wants a recording, and no duty."""
+        if not self.board.buttons.cancel.held():
+            self._record.stop()
+        elif self._record.ran_out(t_ms):
+            from dati.recorder import Recorder
+
+            firmware = self.board.store.read(FIRMWARE).decode() or "unknown"
+            self.wearable.record(Recorder(self.board.store, LOG, binascii.crc32), firmware, t_ms)
 
     def _turn_sensor(self, t_ms):
         board = self.board
@@ -164,12 +183,16 @@ class Runtime:
             count = board.modem_uart.readinto(buffer)
             if not count:
                 break
+            if wearable.recorder is not None:
+                wearable.recorder.modem_in(buffer, count, t_ms)
             modem.receive(buffer, count, t_ms)
         if board.gnss_uart is not None:
             while board.gnss_uart.any():
                 count = board.gnss_uart.readinto(buffer)
                 if not count:
                     break
+                if wearable.recorder is not None:
+                    wearable.recorder.gnss(buffer, count, t_ms)
                 wearable.position.receive(buffer, count, t_ms)
         wearable.tick(t_ms)
         pins.supply(True)
@@ -178,6 +201,8 @@ class Runtime:
         pins.sleep(modem.sleep)
         data = modem.take()
         if data:
+            if wearable.recorder is not None:
+                wearable.recorder.modem_out(data, len(data), t_ms)
             board.modem_uart.write(data)
         board.watchdog.progress(COMMUNICATION)
 
@@ -191,6 +216,8 @@ class Runtime:
         self._house.start(t_ms)
         self._house.delay_ms = _HOUSE_MS
         voltage_mv = board.battery.read_mv()
+        if wearable.recorder is not None:
+            wearable.recorder.battery(voltage_mv, t_ms)
         wearable.power(board.battery.percent(voltage_mv) if voltage_mv else -1, board.battery.charging(), t_ms)
         if self._begun and not board.sensor.configured():
             self._sensor_failed(SensorError("restarted by itself"), t_ms)

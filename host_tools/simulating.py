@@ -59,6 +59,10 @@ def sim(
     plot: Annotated[
         Path | None, typer.Option(metavar="OUT.png", help="Draw one scenario's timeline.", show_default=False)
     ] = None,
+    flash: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Put there what lies on the device's flash in the end.", show_default=False),
+    ] = None,
     as_json: choices.AsJson = False,
 ) -> None:
     """Run the unmodified firmware on a virtual board through a scenario, and check what must come of it.
@@ -75,9 +79,12 @@ def sim(
     chosen = [found for name in names for found in (scenarios.names() if name == "all" else [name])]
     for name in chosen:
         scenarios.find(name)
+    for option, value in (("--plot", plot), ("--flash", flash)):
+        if value is not None and len(chosen) != 1:
+            raise UserError(f"{option} takes one scenario; name one")
+    if flash is not None and flash.exists() and not flash.is_dir():
+        raise UserError(f"--flash {flash}: is no folder; name one")
     if plot is not None:
-        if len(chosen) != 1:
-            raise UserError("--plot draws one scenario; name one")
         if plot.suffix.lower() not in _PICTURES:
             raise UserError(f"--plot {plot}: name a file that ends in {', '.join(_PICTURES)}")
         check_writable(plot)
@@ -101,10 +108,21 @@ def sim(
 
         draw(outcomes[0], plot)
         err.print(f"drawn: {plot}")
+    if flash is not None:
+        _write_flash(outcomes[0], flash)
     if len(groups) > 1:
         err.print(f"{len(groups)} scenarios, {', '.join(runtimes)}: {bad} not as demanded")
     if bad:
         raise typer.Exit(EXIT_DIFFERENT)
+
+
+def _write_flash(outcome: Outcome, folder: Path) -> None:
+    """The files of the device, for `dati journal` and `dati replay`."""
+    for name, data in outcome.files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    err.print(f"{len(outcome.files)} files of the device: {folder}")
 
 
 def _run(jobs: list[tuple[str, str, str]]) -> Iterator[Outcome]:

@@ -125,7 +125,9 @@ def make_job(recording: Recording, options: Options) -> Job:
     """The recording as the device's accelerometer would deliver it, at the settings' rate."""
     settings = device_settings(recording, options)
     rate_hz = settings.rate_hz
-    samples = SensorModel.lis3dh(rate_hz=rate_hz).apply(recording)
+    # What a device recorded is what it judged, whatever its sensor.
+    recorded = recording.dataset == "device"
+    samples = recording.samples if recorded else SensorModel.lis3dh(rate_hz=rate_hz).apply(recording)
     inputs = np.array([_input(put, rate_hz, recording.rate_hz) for put in recording.inputs], np.int32).reshape(-1, 3)
     return Job(
         id=recording.id,

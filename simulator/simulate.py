@@ -48,6 +48,7 @@ class Outcome:
     buzzed_s: float
     heap_peak: int = 0
     console: list[str] = field(default_factory=list)
+    files: dict[str, bytes] = field(default_factory=dict)  # what lies on the device's flash in the end
 
     @property
     def passed(self) -> bool:
@@ -91,6 +92,7 @@ def run(scenario: Scenario, truth: Truth, runtime: str = "cpython", folder: Path
         world.buzzed_s,
         world.board.heap_peak,
         console,
+        {name: bytes(data) for name, data in world.flash.files.items()},
     )
 
 

@@ -20,6 +20,10 @@ INPUTS = {
     "clear": "alarm cleared by: value 0 worker, 1 centre, 2 supervisor with a code",
     "zero": "zeroing: the worker stands upright and still",
     "lost": "value samples were lost (FIFO overflow) at this point, beside the samples present",
+    "ask": "the centre asks for a sign of life",
+    "blind": "the sensor is known to tell nothing true",
+    "guard": "value 1: duty begins, 0: it ends",
+    "resume": "an alarm is taken up after a reset: value is state * 256 + causes",
 }
 
 

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 from dati.memory import Memory
 
+from simulator.device_log import firmware_hash
 from simulator.energy import Ledger
 from simulator.errors import UserError
 from simulator.firmware import ROOT
@@ -327,6 +328,7 @@ class World:
         values = self.scenario.values
         start = values.get("start", "duty")
         self.flash.mkdir("data")
+        self.flash.write("data/firmware", firmware_hash().encode())
         self.flash.write("board", self.about["name"].encode() + b"\n")
         if start == "new":
             return

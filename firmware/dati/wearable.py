@@ -182,12 +182,36 @@ class Wearable:
         self.note_text(journal.NOTE, "crash: " + what, t_ms)
         self.supervision.happened(supervision.PROGRAM, t_ms)
 
+    def record(self, recorder, firmware, t_ms):
+        """Record from now on all that the device is told. True when it does.
+
+        Off duty only: a log begins where a device begins, with nothing seen. `firmware`: a hash of what runs.
+        """
+        from .recorded import RecordedDevice, settings_text
+
+        vertical = self.device.bank.vertical
+        up = (vertical.x_q14, vertical.y_q14, vertical.z_q14)
+        refused = self.duty == duty.ON or self.device.alarm.state != QUIET
+        if refused or not recorder.begin(settings_text(self.settings), firmware, up, self.clock.utc_s(t_ms), t_ms):
+            self.beeps.append(signals.REFUSED)
+            return False
+        self.device = RecordedDevice(self.settings, t_ms, recorder)
+        self.device.bank.set_vertical(*up)
+        self.device.guard(False)
+        self._sampled_ms = t_ms
+        self.recorder = recorder
+        self.note_text(journal.RECORDER_ON, firmware, t_ms)
+        return True
+
     # --- time ---
 
     def tick(self, t_ms):
         if self._hold.ran_out(t_ms):
             self._toggle_duty(t_ms)
         self._tick_test(t_ms)
+        if self.recorder is not None and not self.recorder.on:
+            self.note(journal.RECORDER_OFF, self.recorder.size, t_ms)  # full, or the flash failed
+            self.recorder = None
         self.position.tick(t_ms)
         if self.position.utc_s >= 0 and not self.clock.is_set():
             self.tell_time(self.position.utc_s, self.position.utc_at_ms)
@@ -245,6 +269,8 @@ class Wearable:
         while events.count:
             code = events.code()
             argument = events.argument()
+            if self.recorder is not None:
+                self.recorder.event(code, argument, events.t_ms())
             events.drop()
             if code == SIGNAL:
                 continue

@@ -36,6 +36,10 @@ class Button:
         else:
             self.pin.init(machine.Pin.IN)
 
+    def held(self):
+        """Whether it is pressed at this moment, bounce and all."""
+        return self.pin.value() == self.active
+
     def poll(self, t_ms):
         """1: it was pressed, -1: released, 0: nothing new. Call it at least every 100 ms while `settling`."""
         down = self.pin.value() == self.active

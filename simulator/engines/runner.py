@@ -16,6 +16,10 @@ _ACKNOWLEDGE = 5
 _CLEAR = 6
 _ZERO = 7
 _LOST = 8
+_ASK = 9
+_BLIND = 10
+_GUARD = 11
+_RESUME = 12
 
 _SIGNAL = 12  # dati.events.SIGNAL: its argument is the alarm's state
 _QUIET = 0
@@ -131,3 +135,11 @@ class Replay:
             device.zero()
         elif what == _LOST:
             device.lost(value)
+        elif what == _ASK:
+            device.ask()
+        elif what == _BLIND:
+            device.blind()
+        elif what == _GUARD:
+            device.guard(value != 0)
+        elif what == _RESUME:
+            device.resume(value >> 8, value & 255)
