@@ -713,6 +713,19 @@ def test_the_alarm_does_not_wait_for_a_heartbeat_under_way():
     assert world.events() == ["MA"]
 
 
+def test_an_alarm_that_overtakes_a_frame_just_being_handed_over_waits_for_no_more_than_that():
+    world = World(CENTRE)
+    world.box.poll()
+    world.run(900)
+    assert world.link == OPEN
+    accept, world.send = world.send, lambda frame, t_ms: False
+    world.alarm()
+    world.run(1000)
+    world.send = accept
+    world.run(200)
+    assert world.events() == ["MA"]
+
+
 def test_heartbeats_leave_on_duty_and_tell_when_the_centre_last_answered():
     world = World(CENTRE, {"heartbeat_interval_ms": 60000})
     world.run(300000)
@@ -782,6 +795,25 @@ def test_a_fault_is_told_to_the_centre_once_the_link_is_back_in_its_order():
     assert world.events() == ["YC", "YK"]
     assert not world.sms
     assert "[H14:32:05" in world.frames[0][3], "and when it began"
+
+
+def test_a_fault_that_comes_and_goes_while_nobody_hears_is_told_as_it_stands():
+    world = World(PEOPLE)
+    world.registered = False
+    for began in (True, False, True, False, True):
+        world.box.technical(supervision.BATTERY, began, world.t_ms)
+        world.run(1000)
+    world.registered = True
+    world.run(20000)
+    assert [text[:6] for text in world.says("Anne")] == ["DEFAUT"]
+    world.box.technical(supervision.BATTERY, False, world.t_ms)
+    world.run(4000)
+    assert [text[:6] for text in world.says("Anne")] == ["DEFAUT", "FIN DE"]
+    assert len(world.says("Bruno")) == 1
+    world.box.technical(supervision.BATTERY, True, world.t_ms)
+    world.run(20000)
+    for name in ("Anne", "Bruno"):
+        assert world.says(name)[-1].startswith("DEFAUT")
 
 
 def test_without_a_centre_the_contacts_hear_of_faults():

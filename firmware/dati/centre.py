@@ -19,7 +19,8 @@ _STALE_S = 60
 # Where an exchange stands.
 _IDLE = 0
 _CONNECTING = 1
-_SENT = 2
+_REFUSED = 2  # by the modem, which is busy with another frame
+_SENT = 3
 
 
 class Job:
@@ -75,14 +76,15 @@ class Link:
 
     def tick(self, t_ms):
         modem = self._modem
-        if self.job is None:
+        job = self.job
+        if job is None:
             if self._linger.ran_out(t_ms) and modem.link != CLOSED:
                 modem.close(t_ms)
         elif self._at == _SENT:
             if self._limit.ran_out(t_ms):
                 self._failed("no answer", t_ms)
         elif modem.link == OPEN and not self._pausing(t_ms):
-            self._send(t_ms)
+            self._send(job, t_ms)
         elif self._at == _IDLE and modem.link == OPENING:
             self._at = _CONNECTING
             self._set_limit(_OPEN_MS, t_ms)
@@ -126,8 +128,7 @@ class Link:
         self._limit.delay_ms = delay_ms
         self._limit.start(t_ms)
 
-    def _send(self, t_ms):
-        job = self.job
+    def _send(self, job, t_ms):
         centre = self._centre
         token, body, xdata = self._owner.content(job, t_ms)
         frame = dc09.frame(
@@ -144,9 +145,14 @@ class Link:
             centre.receiver,
             centre.prefix,
         )
-        self._at = _SENT
-        self._set_limit(_ANSWER_MS, t_ms)
-        if not self._modem.send(frame, t_ms):
+        if self._modem.send(frame, t_ms):
+            self._at = _SENT
+            self._set_limit(_ANSWER_MS, t_ms)
+        elif self._at != _REFUSED:
+            # The frame that this one overtook is still being handed over.
+            self._at = _REFUSED
+            self._set_limit(_ANSWER_MS, t_ms)
+        elif self._limit.ran_out(t_ms):
             self._failed("not sent", t_ms)
 
     def _judge(self, reply, t_ms):
@@ -169,7 +175,7 @@ class Link:
             elif self._clock.set(reply.utc_s, t_ms) and not job.resynced:
                 job.resynced = True
                 self._at = _IDLE
-                self._send(t_ms)
+                self._send(job, t_ms)
             else:
                 self._done(t_ms)
                 self._owner.frame_failed(job, "refused", t_ms)

@@ -76,7 +76,8 @@ class Desk:
 
     def may_have_alarm(self):
         """An alarm's frame has been given to the modem, and nobody knows yet whether it has left."""
-        return self.link.sent() and self.link.job.about == _ALARM
+        job = self.link.job
+        return job is not None and job.about == _ALARM and self.link.sent()
 
     def stop_alarm(self, t_ms):
         """Nobody need receipt it any more."""

@@ -134,6 +134,11 @@ class Outbox:
             whom = CENTRE_BIT
         else:
             whom = self._everybody
+        for notice in list(record.notices):
+            if began and notice.kind == MENDED and notice.argument == fault:
+                # It is back before they heard of its end: they know that it is there, or are about to.
+                whom &= ~(notice.waiting & ~self._under_way(notice))
+                record.notices.remove(notice)
         record.add(FAULT if began else MENDED, fault, self._clock.utc_s(t_ms), whom)
         self.changed = True
 
@@ -390,6 +395,13 @@ class Outbox:
         self.changed = True
         if not self._place.known:
             self._place.tell(self.facts, t_ms)
+
+    def _under_way(self, notice):
+        """The mask of those whom a message now on its way is telling of `notice`."""
+        sms = self._people.sms
+        mask = 2 << sms.contact if sms is not None and sms.about is notice else 0
+        job = None if self._desk is None else self._desk.link.job
+        return mask | CENTRE_BIT if job is not None and job.about is notice else mask
 
     def _learn_time(self, t_ms):
         """The clock was unset when the alarm began, and no longer is."""

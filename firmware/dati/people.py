@@ -92,7 +92,7 @@ class People:
         self._pause.stop()
         if self.calling >= 0 and not self.answered:
             self._hang_up(t_ms)
-        elif self.calling >= 0:
+        elif self.calling >= 0 and not self._hanging_up:
             self._set_call_limit(_TALK_MS, t_ms)
 
     def left(self, t_ms):

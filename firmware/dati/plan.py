@@ -156,7 +156,7 @@ class Plan:
         self.centre = None if centre is None else Centre(centre)
         number = values.get("centre_number", "")
         self.centre_number = number if number == "" else _number("centre_number", number)
-        self.contacts = []
+        self.contacts = []  # type: list[Contact]
         for contact in _list("contacts", values.get("contacts", ()), MOST_CONTACTS, "contacts"):
             self.contacts.append(Contact("contacts[%d]" % len(self.contacts), contact))
         self.code = _text("code", values.get("code", ""), _DIGITS, 0, 8, "4 to 8 digits, or none")

@@ -41,7 +41,7 @@ class Notice:
         self.utc_s = utc_s
         self.test = test
         self.waiting = waiting
-        self.number = number  # of the alarm it belongs to
+        self.number = number  # of the alarm it belongs to; 0 for faults
         self.sequence = 0  # of its DC-09 frame, once one has been made
         self.tries = 0
 
@@ -74,13 +74,14 @@ class Record:
         """Tell those of `waiting`; what waits already is not told twice."""
         if not waiting:
             return
+        number = self.number if kind < FAULT else 0
         for notice in self.notices:
-            if notice.kind == kind and notice.argument == argument and notice.number == self.number:
+            if notice.kind == kind and notice.argument == argument and notice.number == number:
                 notice.waiting |= waiting
                 return
         if len(self.notices) == MOST_NOTICES:
             self._make_room()
-        self.notices.append(Notice(kind, argument, utc_s, self.test, waiting, self.number))
+        self.notices.append(Notice(kind, argument, utc_s, self.test, waiting, number))
 
     def told_to(self, notice, bit):
         """One of its recipients has it, or cannot be told."""

@@ -139,7 +139,7 @@ def causes(plan, bits):
     """The causes in words, the most urgent first; a test has none."""
     if bits == 0:
         return _word(plan, "drill")
-    named = []
+    named = []  # type: list[str]
     others = 0
     for cause, french, english in _CAUSES:
         if bits & cause:
