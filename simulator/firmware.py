@@ -90,6 +90,7 @@ class _Firmware:
             "os": shims["files"],
             "cryptolib": shims["aes"],
             "micropython": shims["constants"],
+            "gc": shims["idle_gc"],
         }
         try:
             with _in_place(stand_ins):
@@ -107,7 +108,7 @@ class _Firmware:
 
     @staticmethod
     def _import_shims() -> dict[str, ModuleType]:
-        names = ("host", "machine", "esp32", "ticks", "files", "aes", "constants")
+        names = ("host", "machine", "esp32", "ticks", "files", "aes", "constants", "idle_gc")
         shims: dict[str, ModuleType] = {}
         for name in names:
             spec = importlib.util.spec_from_file_location(name, SHIMS / f"{name}.py")

@@ -20,7 +20,6 @@ _ARGUMENT = {row[1]: row[2] for row in journal.KINDS}
 _NUMBERED = {"by": dict(PARTIES), "request": dict(REQUESTS), "reset": dict(RESETS)}
 
 
-
 @dataclass(frozen=True)
 class Durations:
     """Of one alarm, in s; None where it never came to that. The terms are those of handbooks to DIN VDE V 0825-11.
@@ -49,6 +48,7 @@ class Outcome:
     heap_peak: int = 0
     console: list[str] = field(default_factory=list)
     files: dict[str, bytes] = field(default_factory=dict)  # what lies on the device's flash in the end
+    fed_s: float | None = None  # when its watchdog was last fed, since the last start; None: never
 
     @property
     def passed(self) -> bool:
@@ -63,9 +63,20 @@ def line(entry: Entry) -> str:
     return f"{entry.t_ms / 1000:10.3f}  {entry.who:<8} {entry.what:<18} {entry.text}".rstrip()
 
 
-def run(scenario: Scenario, truth: Truth, runtime: str = "cpython", folder: Path = Path(), heap: str = "") -> Outcome:
-    """Run `scenario`. UserError when the runtime or a peer is not there, or the scenario names what is not."""
+def run(
+    scenario: Scenario,
+    truth: Truth,
+    runtime: str = "cpython",
+    folder: Path = Path(),
+    heap: str = "",
+    start_ticks_ms: int = 0,
+) -> Outcome:
+    """Run `scenario`; the firmware's ticks count from `start_ticks_ms` at each of its starts.
+
+    UserError when the runtime or a peer is not there, or the scenario names what is not.
+    """
     world = World(scenario, truth, folder)
+    world.board.start_ticks_ms = start_ticks_ms
     console: list[str] = []
 
     def on_line(text: str) -> None:
@@ -93,6 +104,7 @@ def run(scenario: Scenario, truth: Truth, runtime: str = "cpython", folder: Path
         world.board.heap_peak,
         console,
         {name: bytes(data) for name, data in world.flash.files.items()},
+        None if world.board.fed_us is None else world.board.fed_us / 1e6,
     )
 
 
@@ -138,7 +150,20 @@ def _unwanted(want: Expectation, entries: list[Entry]) -> str:
     return f"never: {want.words()}: seen at {found[0].t_ms / 1000:.1f} s: {found[0].text}" if found else ""
 
 
-_SENT = {("network", "tcp_data"), ("network", "sms_submitted"), ("network", "dialled")}
+_SENT = ("tcp_up", "sms_submitted", "call_dialled")
+
+
+def _is_sent(entry: Entry) -> bool:
+    """A message is handed to the network; a link test is none."""
+    data = entry.data.get("data", b"")
+    return entry.who == "network" and entry.what in _SENT and not (isinstance(data, bytes) and b'NULL"' in data)
+
+
+def arrives(entry: Entry) -> bool:
+    """An alarm reaches the centre or a person; a voicemail is none."""
+    if entry.who == "network":
+        return entry.what == "call_answered" and bool(entry.data["outgoing"]) and "voicemail" not in entry.text
+    return (entry.who, entry.what) in (("centre", "alarm"), ("contact", "sms_received"))
 
 
 def durations(entries: list[Entry]) -> list[Durations]:
@@ -147,25 +172,18 @@ def durations(entries: list[Entry]) -> list[Durations]:
     for number, entry in enumerate(entries):
         if entry.who != "device" or entry.what != "alarm":
             continue
-        began = _last(entries[:number], "device", "pre_alarm")
-        quiet = _last(entries[:number], "device", "cancelled") or _last(entries[:number], "device", "cleared")
-        if began is not None and quiet is not None and quiet.t_ms > began.t_ms:
+        before, after = entries[:number], entries[number:]
+        began = _last(before, "pre_alarm")
+        others = [_last(before, what) for what in ("cancelled", "cleared", "alarm")]
+        if began is not None and any(other is not None and other.t_ms > began.t_ms for other in others):
             began = None
         perceived_ms = entry.t_ms if began is None else began.t_ms
         # The condition: the last thing the worker did, or that was done, before the device noticed.
         condition = next(
-            (past for past in reversed(entries[:number]) if past.who == "worker" and past.t_ms <= perceived_ms), None
+            (past for past in reversed(before) if past.who == "worker" and past.t_ms <= perceived_ms), None
         )
-        sent = next((later for later in entries[number:] if (later.who, later.what) in _SENT), None)
-        arrived = next(
-            (
-                later
-                for later in entries[number:]
-                if (later.who == "centre" and later.what == "alarm")
-                or (later.who == "contact" and later.what in ("received", "answered"))
-            ),
-            None,
-        )
+        sent = next((later for later in after if _is_sent(later)), None)
+        arrived = next((later for later in after if arrives(later)), None)
         found.append(
             Durations(
                 entry.t_ms / 1000,
@@ -179,5 +197,5 @@ def durations(entries: list[Entry]) -> list[Durations]:
     return found
 
 
-def _last(entries: list[Entry], who: str, what: str) -> Entry | None:
-    return next((entry for entry in reversed(entries) if (entry.who, entry.what) == (who, what)), None)
+def _last(entries: list[Entry], what: str) -> Entry | None:
+    return next((entry for entry in reversed(entries) if (entry.who, entry.what) == ("device", what)), None)

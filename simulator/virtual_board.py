@@ -95,6 +95,7 @@ class VirtualBoard:
         self._open: dict[int, FlashFile] = {}
         self._next_fd = 3
         self._watchdog: Timer | None = None
+        self.fed_us: int | None = None  # when the watchdog was fed last, since this start
         self._timeout_us = 0
         self._sleeping = False
         for uart in self.uarts.values():
@@ -264,6 +265,7 @@ class VirtualBoard:
     def do_wdt_feed(self) -> None:
         if self._watchdog is not None:
             self._watchdog.cancel()
+        self.fed_us = self.clock.now_us
         self._watchdog = self.clock.at_us(self.clock.now_us + self._timeout_us, self._bite)
 
     def _bite(self) -> None:

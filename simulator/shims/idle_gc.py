@@ -1,0 +1,5 @@
+"""`gc` on CPython, which collects by itself: a whole collection of this process takes longer than a virtual minute."""
+
+
+def collect():
+    return 0
