@@ -11,6 +11,7 @@ import pytest
 from dati import sms
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scripted_modem import as_delivered
 
 from simulator.engines.base import FIRMWARE, EngineUnavailableError
 from simulator.engines.interpreters import MicroPython32Engine, MicroPythonEngine
@@ -30,14 +31,6 @@ def pdus(text, number=NUMBER, group=7):
     pieces = sms.split(text)
     gsm7 = sms.is_gsm7(text)
     return [sms.submit(number, piece, gsm7, group, i + 1, len(pieces)) for i, piece in enumerate(pieces)]
-
-
-def as_delivered(pdu):
-    """The DELIVER that a network makes of a SUBMIT: same address, coding, header and text."""
-    octets = bytes.fromhex(pdu)
-    first, after = octets[1], 5 + (octets[3] + 1) // 2
-    deliver = bytes([first & 0x40]) + octets[3:after] + octets[after : after + 2] + bytes(7) + octets[after + 2 :]
-    return ("00" + deliver.hex()).upper()
 
 
 @pytest.mark.parametrize(
