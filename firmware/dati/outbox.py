@@ -8,6 +8,7 @@ to the centre under the same sequence number. Nothing here sleeps, and no messag
 from . import texts
 from .commands import ACK, CENTRE, Commands, has_code, same_number
 from .desk import TEST_CAUSE, Desk
+from .faults import Faults
 from .follow import PlaceTold
 from .mail import Mail
 from .people import People
@@ -20,13 +21,11 @@ from .record import (
     ENDED,
     FAULT,
     KINDS,
-    MENDED,
     QUIET,
     RAISED,
     UPDATE,
     Record,
 )
-from .supervision import CENTRE as CENTRE_FAULT
 from .ticks import ticks_diff
 
 
@@ -57,9 +56,12 @@ class Outbox:
         if ("centre", -1) in plan.stages():
             self._everybody |= CENTRE_BIT
             self._desk = Desk(settings, plan, modem, clock, cipher, random, self)
+        self.on_sms_sent = self._people.on_sms_sent
+        self.on_call = self._people.on_call
+        self.on_dtmf = self._people.on_dtmf
         self._mail = Mail(plan, self._people, self)
+        self._faults = Faults(self.record, self._people, self._desk, self._everybody)
         self._place = PlaceTold(settings.message_repeat_ms)
-        self._centre_lost = False
         self._confirmed = 0  # who did, as in ACKNOWLEDGED's argument
         self._began_ms = -1  # the alarm; -1: before a reset
 
@@ -127,19 +129,7 @@ class Outbox:
 
     def technical(self, fault, began, t_ms):
         """A fault of `supervision` began or ended: told to the centre, or to the contacts where that is not to be."""
-        record = self.record
-        if fault == CENTRE_FAULT:
-            self._centre_lost = began
-        if self._desk is not None and not self._centre_lost and fault != CENTRE_FAULT:
-            whom = CENTRE_BIT
-        else:
-            whom = self._everybody
-        for notice in list(record.notices):
-            if began and notice.kind == MENDED and notice.argument == fault:
-                # It is back before they heard of its end: they know that it is there, or are about to.
-                whom &= ~(notice.waiting & ~self._under_way(notice))
-                record.notices.remove(notice)
-        record.add(FAULT if began else MENDED, fault, self._clock.utc_s(t_ms), whom)
+        self._faults.tell(fault, began, self._clock.utc_s(t_ms))
         self.changed = True
 
     def guard(self, on, t_ms):
@@ -210,9 +200,6 @@ class Outbox:
 
     # --- the modem's words ---
 
-    def on_sms_sent(self, ok, reference, t_ms):
-        self._people.on_sms_sent(ok, reference, t_ms)
-
     def on_sms_report(self, reference, delivered, t_ms):
         contact = self._people.on_sms_report(reference, delivered, t_ms)
         if contact >= 0:
@@ -227,12 +214,6 @@ class Outbox:
                     self.confirmed(i, t_ms)
                     return
         self.command(text, number, t_ms)
-
-    def on_call(self, state, reason, t_ms):
-        self._people.on_call(state, reason, t_ms)
-
-    def on_dtmf(self, digit, t_ms):
-        self._people.on_dtmf(digit, t_ms)
 
     def on_link(self, state, error, t_ms):
         if self._desk is not None:
@@ -395,13 +376,6 @@ class Outbox:
         self.changed = True
         if not self._place.known:
             self._place.tell(self.facts, t_ms)
-
-    def _under_way(self, notice):
-        """The mask of those whom a message now on its way is telling of `notice`."""
-        sms = self._people.sms
-        mask = 2 << sms.contact if sms is not None and sms.about is notice else 0
-        job = None if self._desk is None else self._desk.link.job
-        return mask | CENTRE_BIT if job is not None and job.about is notice else mask
 
     def _learn_time(self, t_ms):
         """The clock was unset when the alarm began, and no longer is."""
