@@ -266,4 +266,4 @@ def _read(store):
 
 
 def _log(what, detail):
-    print("%d %s %s" % (time.ticks_ms(), what, detail))
+    print("%s %s %s" % (time.ticks_ms(), what, detail))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -49,10 +50,14 @@ FULL_MV, EMPTY_MV = 4180, 3400
 class Truth(Protocol):
     """The motion: true mg, shape (n, 3), at `rate_hz`; `pieces` are (s, words) for the timeline."""
 
-    samples: np.ndarray
-    rate_hz: float
-    repeat: bool
-    pieces: Sequence[tuple[float, str]]
+    @property
+    def samples(self) -> np.ndarray: ...
+    @property
+    def rate_hz(self) -> float: ...
+    @property
+    def repeat(self) -> bool: ...
+    @property
+    def pieces(self) -> Sequence[tuple[float, str]]: ...
 
 
 class ShakenMotion:
@@ -144,9 +149,9 @@ class World:
         self._set_up_flash()
         for s, words in truth.pieces:
             if s <= scenario.end_s:
-                self.clock.at_us(round(s * 1e6), lambda words=words: self.timeline.note("worker", "moves", words))
+                self.clock.at_us(round(s * 1e6), partial(self.timeline.note, "worker", "moves", words))
         for action in scenario.at:
-            self.clock.at_us(round(action["s"] * 1e6), lambda action=action: self._happen(action))
+            self.clock.at_us(round(action["s"] * 1e6), partial(self._happen, action))
 
     # --- the parts, wired as the board's description says ---
 
@@ -234,15 +239,18 @@ class World:
         pins = {"power_key": about["power_key"], "dtr": about["sleep"], "reset": about["reset"]}
         for name, pin in pins.items():
             if pin is not None:
-                board.on_output[pin[0]] = lambda level, name=name, active=pin[1]: self.modem.pin(name, level == active)
+                board.on_output[pin[0]] = partial(self._on_modem_pin, name, pin[1])
         for number, active in about["supply"]:
-            board.on_output[number] = lambda level, active=active: self.modem.pin("supply", level == active)
+            board.on_output[number] = partial(self._on_modem_pin, "supply", active)
         ring, active = about["ring"]
         self._ringing = False
         board.inputs[ring] = lambda: active if self._ringing else 1 - active
         self.modem.on_ring = self._on_ring
         self.modem.on_power = self._on_modem_power
         self._on_modem_power("off")
+
+    def _on_modem_pin(self, name: str, active: int, level: int) -> None:
+        self.modem.pin(name, level == active)
 
     def _on_ring(self, on: bool) -> None:
         self._ringing = on
@@ -265,8 +273,8 @@ class World:
                 raise UserError(f"{where}: log {path}: {error}") from None
         try:
             seen = Sky(
-                tuple(tuple(point) for point in sky.get("path", [(0, *PLACE)])),  # type: ignore[misc]
-                tuple(tuple(view) for view in sky.get("views", [(0, "open")])),  # type: ignore[misc]
+                tuple(tuple(point) for point in sky.get("path", [(0, *PLACE)])),
+                tuple(tuple(view) for view in sky.get("views", [(0, "open")])),
             )
         except (ValueError, TypeError) as error:
             raise UserError(f"{where}: {error}") from None
@@ -276,7 +284,7 @@ class World:
         about, board = self.about, self.board
         for name in ("sos", "cancel", "cord"):
             pin, active, _ = about[name]
-            board.inputs[pin] = lambda name=name, active=active: active if self._pressed(name) else 1 - active
+            board.inputs[pin] = partial(self._level, name, active)
         board.on_output[about["vibrator"][0]] = self._on_vibrator
         board.on_output[about["led"][0]] = lambda level: self.ledger.set("led", "on" if level else "off")
         board.on_pwm[about["buzzer"]] = self._on_buzzer
@@ -295,8 +303,10 @@ class World:
         curve += [(4100, 93), (FULL_MV, 100)]
         return float(np.interp(self._battery_percent, [p for _, p in curve], [mv for mv, _ in curve]))
 
-    def _pressed(self, name: str) -> bool:
-        return not self._cord_in if name == "cord" else name in self._held
+    def _level(self, name: str, active: int) -> int:
+        """Of a button, or of the cord's contact, which is "pressed" while the cord is out."""
+        pressed = not self._cord_in if name == "cord" else name in self._held
+        return active if pressed else 1 - active
 
     def _on_vibrator(self, level: int) -> None:
         on = level == self.about["vibrator"][1]
@@ -352,7 +362,7 @@ class World:
         self.clock.after_ms(for_s * 1000, lambda: self._held.discard(button))
 
     def _happen(self, action: Any) -> None:
-        do: dict[str, Callable[[Any], None]] = {
+        do: dict[str, Callable[[Any], object]] = {
             "press": lambda button: self._press(button, action.get("for_s", 0.5)),
             "cord": self._pull,
             "registration": lambda name: self.network.set_registration(REGISTRATIONS[name]),

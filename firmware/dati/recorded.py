@@ -8,9 +8,8 @@ class RecordedDevice(Device):
     """Replayed from its log, a fresh Device comes to the same events. Loaded only while recording."""
 
     def __init__(self, settings, start_ms, recorder):
-        self._recorder = None  # what the constructor does belongs to every device
-        Device.__init__(self, settings, start_ms)
         self._recorder = recorder
+        Device.__init__(self, settings, start_ms)  # what it does belongs to every device: nothing is recorded of it
 
     def run(self, samples, first, end):
         began_ms = self.now_ms

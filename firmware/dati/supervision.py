@@ -59,16 +59,18 @@ class Supervision:
     def __init__(self, settings, listener):
         self.raised = 0  # bits 1 << fault
         self._listener = listener
-        self._delays = [None] * 12
-        self._delays[NETWORK] = Countdown(settings.technical_delay_ms)
-        self._delays[SIM] = Countdown(0)
-        self._delays[CENTRE] = Countdown(settings.link_delay_ms)
-        self._delays[BATTERY] = Countdown(_BATTERY_DELAY_MS)
-        self._delays[SENSOR] = Countdown(0)
-        self._delays[CLOCK] = Countdown(_CLOCK_DELAY_MS)
-        self._delays[STORAGE] = Countdown(0)
-        self._delays[MODEM] = Countdown(0)
-        self._delays[POSITION] = Countdown(0)
+        # By fault; PROGRAM and RESTART happen, and have none.
+        self._delays = {
+            NETWORK: Countdown(settings.technical_delay_ms),
+            SIM: Countdown(0),
+            BATTERY: Countdown(_BATTERY_DELAY_MS),
+            SENSOR: Countdown(0),
+            CLOCK: Countdown(_CLOCK_DELAY_MS),
+            STORAGE: Countdown(0),
+            CENTRE: Countdown(0),  # the owner counts the centre's silence
+            MODEM: Countdown(0),
+            POSITION: Countdown(0),
+        }
         self._lasting = Countdown(_LASTING_MS)  # of PROGRAM and RESTART
 
     def has(self, fault):
