@@ -146,7 +146,9 @@ class AtEngine:
 
     def _answer_prompt(self, t_ms):
         self._prompt = False
-        self._out.extend(self._command[3])
+        command = self._command
+        if command is not None:
+            self._out.extend(command[3])
         self._wait.start(t_ms)
 
     def _end_line(self, t_ms):
@@ -232,7 +234,7 @@ class AtEngine:
         self._next(t_ms)
 
     def _time_out(self, t_ms):
-        command = self._command
+        command = self._command or _SYNC
         self.timeouts += 1
         self._binary = 0
         if self._prompt:

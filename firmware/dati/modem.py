@@ -312,6 +312,7 @@ class Modem:
             or self.calls.live
             or self.messages.restless
             or self.socket.engaged
+            or self.at.busy
         )
 
     def _work_gnss(self, t_ms):
