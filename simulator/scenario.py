@@ -40,7 +40,7 @@ KEYS: dict[str, tuple[type | tuple[type, ...], str]] = {
     "centre": (dict, "replies [[s, reply, ...]], heartbeat_s, operators [[after_s, command]], key"),
     "battery_percent": ((int, float), "at the beginning"),
     "at": (list, "what happens, each with its time `s`"),
-    "must": (list, "what must be seen: who, what, text, after_s, by_s, least, most"),
+    "must": (list, "what must be seen: who, what, text, after_s, by_s, least, most, every_s"),
     "never": (list, "what must not be seen: who, what, text, after_s, by_s"),
 }
 
@@ -59,6 +59,9 @@ ACTIONS: dict[str, tuple[type | tuple[type, ...], str]] = {
     "command": (str, "waits at the centre for the device's next frame"),
     "contact": (str, "number of the one who changes"),
     "answers": (str, "of contact, from now on"),
+    "presses": (str, "of contact: digits in a call"),
+    "reply": (str, "of contact: what is written back, to one message more"),
+    "phone_on": (bool, "of contact: whether messages arrive"),
     "battery_percent": ((int, float), "from now on"),
     "charger": (bool, "USB is plugged or unplugged"),
     "fault": (str, "one of FAULTS"),
@@ -95,13 +98,18 @@ _EXPECTATION = {
     "by_s": (int, float),
     "least": int,
     "most": int,
+    "every_s": (int, float),
 }
 _WHO = ("worker", "device", "network", "contact", "centre", "fault")
 
 
 @dataclass(frozen=True)
 class Expectation:
-    """Something that must be seen `least` to `most` times within a span, or never."""
+    """Something that must be seen `least` to `most` times within a span, or never.
+
+    `what` (whole) and `text` (anywhere) are regular expressions. `every_s`: within the span, and to its ends, never
+    longer than so without it; by_s left out, the span ends with the scenario.
+    """
 
     who: str
     what: str
@@ -110,12 +118,14 @@ class Expectation:
     by_s: float | None = None
     least: int = 1
     most: int | None = None
+    every_s: float | None = None
 
     def words(self) -> str:
         span = "" if self.by_s is None else f" by {self.by_s:g} s"
         span = (f" after {self.after_s:g} s" if self.after_s else "") + span
         count = f", {self.least} times or more" if self.least > 1 else ""
         count += "" if self.most is None else f", {self.most} times at most"
+        count += "" if self.every_s is None else f", every {self.every_s:g} s"
         return f"{self.who} {self.what}" + (f" {self.text!r}" if self.text else "") + span + count
 
 
@@ -227,8 +237,13 @@ def _expectation(where: str, kind: str, row: Any, end_s: float) -> Expectation:
     for key in ("after_s", "by_s"):
         if key in row:
             _time(where, key, row[key], end_s)
-    try:
-        re.compile(row.get("text", ""))
-    except re.error as error:
-        raise UserError(f"{where}: text = {row['text']!r}: no regular expression: {error}") from None
+    for key in ("what", "text"):
+        try:
+            re.compile(row.get(key, ""))
+        except re.error as error:
+            raise UserError(f"{where}: {key} = {row[key]!r}: no regular expression: {error}") from None
+    if kind == "never" and "every_s" in row:
+        raise UserError(f"{where}: every_s: only of must")
+    if row.get("every_s", 1) <= 0:
+        raise UserError(f"{where}: every_s = {row['every_s']!r}: permitted: above 0")
     return Expectation(**row)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 from dati import journal
@@ -91,7 +92,7 @@ def run(
         firmware = RUNTIMES[runtime](world.board, on_line)
     firmware.run()
     entries = world.timeline.entries
-    failures = [text for want in scenario.must if (text := _missing(want, entries))]
+    failures = [text for want in scenario.must if (text := _missing(want, entries, scenario.end_s))]
     failures += [text for want in scenario.never if (text := _unwanted(want, entries))]
     return Outcome(
         scenario,
@@ -130,15 +131,21 @@ def _matching(want: Expectation, entries: list[Entry]) -> list[Entry]:
         entry
         for entry in entries
         if entry.who == want.who
-        and entry.what == want.what
+        and re.fullmatch(want.what, entry.what)
         and re.search(want.text, entry.text)
         and want.after_s * 1000 <= entry.t_ms
         and (want.by_s is None or entry.t_ms <= want.by_s * 1000)
     ]
 
 
-def _missing(want: Expectation, entries: list[Entry]) -> str:
+def _missing(want: Expectation, entries: list[Entry], end_s: float) -> str:
     found = _matching(want, entries)
+    if want.every_s is not None:
+        by_s = end_s if want.by_s is None else want.by_s
+        times_s = [want.after_s, *(entry.t_ms / 1000 for entry in found), by_s]
+        longest_s, from_s = max((later - earlier, earlier) for earlier, later in pairwise(times_s))
+        if longest_s > want.every_s:
+            return f"must: {want.words()}: not seen for {longest_s:.1f} s from {from_s:.1f} s on"
     if len(found) >= want.least and (want.most is None or len(found) <= want.most):
         return ""
     seen = ", ".join(f"{entry.t_ms / 1000:.1f} s" for entry in found[:5]) or "never"
@@ -188,7 +195,7 @@ def durations(entries: list[Entry]) -> list[Durations]:
             Durations(
                 entry.t_ms / 1000,
                 entry.text,
-                None if sent is None or condition is None else (sent.t_ms - condition.t_ms) / 1000,
+                None if sent is None or not did else (sent.t_ms - did[-1].t_ms) / 1000,
                 (entry.t_ms - perceived_ms) / 1000,
                 None if sent is None or arrived is None else max(0, arrived.t_ms - sent.t_ms) / 1000,
                 None if arrived is None else (arrived.t_ms - perceived_ms) / 1000,
