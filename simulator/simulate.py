@@ -186,9 +186,7 @@ def durations(entries: list[Entry]) -> list[Durations]:
             began = None
         perceived_ms = entry.t_ms if began is None else began.t_ms
         # The condition: the last thing the worker did, or that was done, before the device noticed.
-        condition = next(
-            (past for past in reversed(before) if past.who == "worker" and past.t_ms <= perceived_ms), None
-        )
+        did = [past for past in before if past.who == "worker" and past.t_ms <= perceived_ms]
         sent = next((later for later in after if _is_sent(later)), None)
         arrived = next((later for later in after if arrives(later)), None)
         found.append(

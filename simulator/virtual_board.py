@@ -10,7 +10,7 @@ import random
 from collections.abc import Callable
 from typing import Any
 
-from simulator.parts.clock import Timer, Timeline, VirtualClock
+from simulator.parts.clock import Timeline, Timer, VirtualClock
 from simulator.parts.flash import Flash, FlashFile, PowerCut
 
 POWER_ON, HARD, WATCHDOG, DEEP_SLEEP, SOFT = 1, 2, 3, 4, 5  # machine.reset_cause()
@@ -72,6 +72,7 @@ class VirtualBoard:
         self.on_pwm: dict[int, Callable[[int, int], None]] = {}
         self.adc_uv: dict[int, Callable[[], int]] = {}
         self.on_power: Callable[[str, str], None] = lambda part, state: None
+        self.on_cut: Callable[[], None] = lambda: None  # the cell is out: for all that hangs on it
         self.next_interrupt_us: Callable[[], int | None] = lambda: None  # when a wake pin will rise by itself
         self.end_us = 1 << 62
         self.start_ticks_ms = 0
@@ -132,7 +133,7 @@ class VirtualBoard:
         return self.clock.now_us - self.boot_us + self.start_ticks_ms * 1000
 
     def call(self, operation: str, *arguments: Any) -> Any:
-        """Do what the firmware asks. Raises OSError as the board would; Restart, PowerCut and Finished end the program."""
+        """Do what the firmware asks. Raises OSError as the board would; Restart, PowerCut, Finished end the program."""
         self._check()
         if self.stall_us:
             stall_us, self.stall_us = self.stall_us, 0

@@ -240,6 +240,7 @@ class World:
         for name, pin in pins.items():
             if pin is not None:
                 board.on_output[pin[0]] = partial(self._on_modem_pin, name, pin[1])
+        board.on_cut = lambda: self.modem.pin("supply", False)
         for number, active in about["supply"]:
             board.on_output[number] = partial(self._on_modem_pin, "supply", active)
         ring, active = about["ring"]
@@ -400,7 +401,11 @@ class World:
 
     def _contact(self, number: str, action: Any) -> None:
         contact = self.network.contact(number)
-        contact.answers = action.get("answers", contact.answers)
+        for name in ("answers", "presses", "reply", "phone_on"):
+            setattr(contact, name, action.get(name, getattr(contact, name)))
+        if "reply" in action:
+            contact.replies = max(contact.replies, 1)
+        self.timeline.note("contact", "changes", f"{contact.who}: " + ", ".join(sorted(set(action) - {"s", "contact"})))
 
     def _set_battery(self, percent: float) -> None:
         self._battery_percent = percent
@@ -447,7 +452,6 @@ class World:
                 flash.cut_after(action["steps"])
             else:
                 board.cut_power()
-                modem.pin("supply", False)
         elif fault == "watchdog":
             board.restart(WATCHDOG)
         elif fault == "reset":
