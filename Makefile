@@ -4,8 +4,10 @@ BIN := .venv/bin
 DEMO := tripping-and-falling unconscious-on-a-running-belt lying-down-to-inspect cancelled-by-the-worker \
         second-cause-joins alarm-acknowledged-and-cleared walking-a-beat
 
+SCENES := sos-to-the-centre
+
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench traces train clean
+.PHONY: help setup demo test sim chaos footprint bench traces train clean
 
 help: ## List the targets.
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
@@ -30,6 +32,8 @@ demo: setup ## Replay bundled traces: timelines here, pictures in demo/.
 	@mkdir -p demo
 	@for trace in $(DEMO); do $(BIN)/dati replay $$trace --plot demo/$$trace.png && echo || exit; done
 	@$(BIN)/dati replay bundled
+	@echo; echo "and the whole device on its virtual board:"; echo
+	@for scenario in $(SCENES); do $(BIN)/dati sim $$scenario --plot demo/$$scenario.png && echo || exit; done
 	@echo; echo "pictures: demo/*.png"
 
 test: setup ## Lint, types, expected events, tests: all that CI runs.
@@ -39,6 +43,15 @@ test: setup ## Lint, types, expected events, tests: all that CI runs.
 	@$(BIN)/dati engines --install
 	$(BIN)/dati regress
 	$(BIN)/pytest
+
+sim: setup ## Every scenario on CPython and on MicroPython, compared line by line.
+	@$(BIN)/dati sim all --runtime both
+
+chaos: setup ## A thousand random fault schedules: no alarm lost, none unnoticed (COUNT=, SEED=).
+	@$(BIN)/python -m simulator.chaos --count $(or $(COUNT),1000) --seed $(or $(SEED),1)
+
+footprint: setup ## What the firmware takes of memory, with 64-bit and with 32-bit words.
+	@$(BIN)/python -m simulator.footprint
 
 bench: setup ## Samples a second of each engine; memory while a corpus ten times as long streams through.
 	@$(BIN)/dati engines --install >/dev/null
