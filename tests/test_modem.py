@@ -20,14 +20,14 @@ def test_a_modem_that_is_off_is_switched_on_by_the_key():
     bench = Bench()
     assert not bench.modem.busy
     bench.modem.start(0)
-    bench.run(1490)
+    bench.run(2490)
     assert not bench.modem.power_key
     bench.run(50)
     assert bench.modem.power_key
     bench.run(110)
     assert not bench.modem.power_key
     bench.run(20000, lambda: bench.modem.state == md.READY)
-    assert bench.now_ms < 1500 + 11100 + 2500
+    assert bench.now_ms < 2500 + 11100 + 2500
     assert bench.of("modem") == [(md.STARTING,), (md.READY,)]
     assert bench.modem.restarts == 0
     assert bench.modem.identity == "A7670E-FASE A110B07"
