@@ -391,19 +391,35 @@ class Wearable:
         if self.outbox.link_ok_ms != self._heard_ms:
             self._heard_ms = self.outbox.link_ok_ms
             self._silence.start(t_ms)
-        silent = self._silence.left_ms(t_ms) <= 0 or (watch.has(supervision.CENTRE) and self._silence.running)
+            self._silent = False
         if self._silence.ran_out(t_ms):
-            silent = True
+            self._silent = True
         watch.observe(supervision.NETWORK, on and not (modem.registered or modem.sms_only), t_ms)
-        watch.observe(supervision.SIM, modem.sim >= SIM_ABSENT, t_ms)
+        # A modem that restarts knows of no SIM for a while: that is no news of it.
+        sim_fails = watch.has(supervision.SIM) if modem.sim == SIM_UNKNOWN else modem.sim >= SIM_ABSENT
+        watch.observe(supervision.SIM, sim_fails, t_ms)
         watch.observe(supervision.MODEM, modem.state == DEAD, t_ms)
-        watch.observe(supervision.CENTRE, on and self.plan.centre is not None and silent, t_ms)
-        low = 0 <= self.battery_percent < self.settings.low_battery_percent
+        watch.observe(supervision.CENTRE, on and self.plan.centre is not None and self._silent, t_ms)
+        enough = self.settings.low_battery_percent + (_RECOVERED_PERCENT if watch.has(supervision.BATTERY) else 0)
+        low = 0 <= self.battery_percent < enough
         watch.observe(supervision.BATTERY, low and not self.charging, t_ms)
         watch.observe(supervision.SENSOR, not self.sensor_ok, t_ms)
         watch.observe(supervision.CLOCK, on and not self.clock.is_set(), t_ms)
-        watch.observe(supervision.STORAGE, self.journal.failed or self.memory.slots.failed, t_ms)
+        watch.observe(supervision.STORAGE, self._storage_fails(t_ms), t_ms)
         watch.observe(supervision.POSITION, on and self.place.dead, t_ms)
+
+    def _storage_fails(self, t_ms):
+        """Storage nobody writes to fails unnoticed, and what could not be written then is owed: so it is tried."""
+        failed = self.journal.failed or self.memory.slots.failed
+        if not self._storage.ran_out(t_ms) and (self._storage.running or not failed):
+            return failed
+        if self.journal.failed:
+            self.journal.put_number(journal.MISSED, self.journal.missed, self.clock.utc_s(t_ms), t_ms)
+        self.save(True)
+        failed = self.journal.failed or self.memory.slots.failed
+        self._storage.delay_ms = _STORAGE_AGAIN_MS if failed else self.settings.heartbeat_interval_ms
+        self._storage.start(t_ms)
+        return failed
 
     def on_fault(self, fault, began, t_ms):
         """`supervision` tells that a fault began or ended."""
