@@ -9,8 +9,8 @@ STARTING = 1
 READY = 2  # it answers; `sim` and `registration` tell the rest
 DEAD = 3  # it has not answered for several starts; tried again from time to time
 
-# A modem that is on answers within 2.5 s; one whose supply was cut by our own reset has rested 2 s by then, before which
-# the key does nothing.
+# A modem that is on answers within; one whose supply was cut by our own reset has then rested the 2 s before which the
+# key does nothing.
 _PROBE_MS = 2500
 _BOOT_SLACK_MS = 10000
 _KEY_OFF_MS = 3000  # at least 2.5 s; the boards' examples take 3 s
