@@ -6,10 +6,11 @@ to the centre under the same sequence number. Nothing here sleeps, and no messag
 """
 
 from . import texts
-from .commands import ACK, CENTRE, Commands, has_code, same_number
+from .commands import CENTRE
 from .desk import TEST_CAUSE, Desk
 from .faults import Faults
 from .follow import PlaceTold
+from .inbox import Inbox
 from .mail import Mail
 from .people import People
 from .record import (
@@ -42,7 +43,6 @@ class Outbox:
         self.facts = texts.Facts()
         self.record = Record()
         self.changed = False
-        self.commands = Commands(plan)
         self.listener = listener
         self._settings = settings
         self._plan = plan
@@ -56,13 +56,17 @@ class Outbox:
         if ("centre", -1) in plan.stages():
             self._everybody |= CENTRE_BIT
             self._desk = Desk(settings, plan, modem, clock, cipher, random, self)
+        self._inbox = Inbox(plan, self)
+        self.on_sms = self._inbox.on_sms
+        self.command = self._inbox.command
+        self.confirmed = self._inbox.confirm
+        self.who = self._inbox.name_of
         self.on_sms_sent = self._people.on_sms_sent
         self.on_call = self._people.on_call
         self.on_dtmf = self._people.on_dtmf
         self._mail = Mail(plan, self._people, self)
         self._faults = Faults(self.record, self._people, self._desk, self._everybody)
         self._place = PlaceTold(settings.message_repeat_ms)
-        self._confirmed = 0  # who did, as in ACKNOWLEDGED's argument
         self._began_ms = -1  # the alarm; -1: before a reset
 
     # --- what happened ---
@@ -100,7 +104,7 @@ class Outbox:
             return
         if self._desk is not None:
             self._desk.owe(new)
-        record.add(UPDATE, 0, record.utc_s, self._told() & ~CENTRE_BIT)
+        record.add(UPDATE, 0, record.utc_s, self.told() & ~CENTRE_BIT)
         self.changed = True
 
     def acknowledged(self, t_ms, who=""):
@@ -108,13 +112,8 @@ class Outbox:
         record = self.record
         if record.state != RAISED:
             return
-        by = self._confirmed
-        if who:
-            by = BY_CENTRE if who == CENTRE else 0
-            for i in range(len(self._plan.contacts)):
-                if self._plan.contacts[i].name == who:
-                    by = 1 + i
-        told = self._told()
+        by = self._inbox.number_of(who) if who else self._inbox.confirmed
+        told = self.told()
         record.state = ANSWERED
         self._stop(t_ms)
         # The centre knows what it has itself receipted.
@@ -166,14 +165,14 @@ class Outbox:
 
     def save(self):
         """What must survive, as bytes (version 1, at most 388)."""
-        return self.record.pack(self._told())
+        return self.record.pack(self.told())
 
     def restore(self, data, t_ms):
         """Take up what `save` gave: the alarm goes on. False where it is of another version or damaged."""
         record = self.record
         if not record.unpack(data):
             return False
-        self.commands.counter = record.counter
+        self._inbox.commands.counter = record.counter
         record.told &= self._everybody
         for notice in list(record.notices):
             record.told_to(notice, ~self._everybody)  # the plan may have changed
@@ -204,16 +203,6 @@ class Outbox:
         contact = self._people.on_sms_report(reference, delivered, t_ms)
         if contact >= 0:
             self.listener.on_delivered("sms", self._plan.contacts[contact].name, t_ms)
-
-    def on_sms(self, number, text, t_ms):
-        record = self.record
-        if record.state == RAISED and has_code(text, "%d" % record.code):
-            told = self._told()
-            for i in range(len(self._plan.contacts)):
-                if told & 2 << i and same_number(self._plan.contacts[i].number, number):
-                    self.confirmed(i, t_ms)
-                    return
-        self.command(text, number, t_ms)
 
     def on_link(self, state, error, t_ms):
         if self._desk is not None:
@@ -259,10 +248,6 @@ class Outbox:
         who = self._plan.contacts[contact].name if contact >= 0 else "centre"
         self.listener.on_failed(channel, who, reason, t_ms)
 
-    def confirmed(self, contact, t_ms):
-        self._confirmed = 1 + contact
-        self.listener.on_acknowledged("contact", self._plan.contacts[contact].name, t_ms)
-
     def centre_told(self, t_ms):
         self._people.left(t_ms)
         self._has_left(CENTRE_BIT, t_ms)
@@ -271,33 +256,15 @@ class Outbox:
     def centre_has_all(self, t_ms):
         self._people.centre_over(t_ms)
         if self._settings.centre_ack_suffices:
-            self._confirmed = BY_CENTRE
-            self.listener.on_acknowledged("centre", "centre", t_ms)
+            self._inbox.confirm_by_centre(t_ms)
 
     def centre_failed(self, t_ms):
         self._people.centre_over(t_ms)
-
-    def command(self, text, source, t_ms):
-        verb = self.commands.take(text, source, self.record.state != QUIET)
-        if verb:
-            if verb == ACK:
-                self._confirmed = self._by(source)
-            self.record.counter = self.commands.counter
-            self.changed = True
-            self.listener.on_command(verb, source, t_ms)
-        else:
-            self.listener.on_ignored(self.commands.reason, source, t_ms)
 
     def sent(self, channel, who, kind, t_ms):
         for number, name in KINDS:
             if number == kind:
                 self.listener.on_sent_message(channel, who, name, t_ms)
-
-    def who(self, by):
-        """Whom ACKNOWLEDGED's argument means: a name, "centre" or ""."""
-        if by == BY_CENTRE:
-            return "centre"
-        return self._plan.contacts[by - 1].name if 0 < by <= len(self._plan.contacts) else ""
 
     def facts_of(self, test, utc_s):
         """`facts`, of that alarm."""
@@ -307,15 +274,6 @@ class Outbox:
         return self.facts
 
     # --- inside ---
-
-    def _by(self, source):
-        """ACKNOWLEDGED's argument for a command's source."""
-        if source == CENTRE:
-            return BY_CENTRE
-        for i in range(len(self._plan.contacts)):
-            if same_number(self._plan.contacts[i].number, source):
-                return 1 + i
-        return 0
 
     def _what(self):
         return "test" if self.record.test else "alarm"
@@ -328,7 +286,7 @@ class Outbox:
             record.code = 1000 + (drawn[0] << 8 | drawn[1]) % 9000
             if "%d" % record.code != self._plan.code:
                 break
-        self._confirmed = 0
+        self._inbox.confirmed = 0
         if self._desk is not None:
             self._desk.owe(causes)
         self._people.start(t_ms)
@@ -345,7 +303,7 @@ class Outbox:
         record = self.record
         if record.state == QUIET:
             return
-        told = self._told()
+        told = self.told()
         causes = 0 if record.test else record.causes & ~record.unreceived | record.frame_cause
         record.drop((UPDATE, ACKNOWLEDGED), record.number)
         record.add(kind, causes, record.utc_s, told)
@@ -358,7 +316,7 @@ class Outbox:
         record.frame_sequence = 0
         self.changed = True
 
-    def _told(self):
+    def told(self):
         """The mask of those told, whoever a message now on its way may reach among them."""
         told = self.record.told
         sms = self._people.sms
