@@ -79,7 +79,6 @@ def flash(
     need("mpremote")
     check_port(port)
     if image is not None:
-        err.print("writing MicroPython, about a minute", style="dim")
         write_image(port, image, describe(str(board))["chip"], erase)
     result = install(port, board, document, wait_s=_BOOT_S if image else _ANSWER_S)
     if as_json:
@@ -230,13 +229,15 @@ def write_image(port: str, image: Path, chip: str, erase: bool = False) -> None:
     name, offset, _, _ = CHIPS[chip]
     if first != bytes([_IMAGE_MAGIC]):
         raise UserError(f"{image}: is no image for an ESP32; take the .bin of {name} from micropython.org")
+    err.print("writing MicroPython, about a minute", style="dim")
     options = ["--erase-all"] if erase else []
     command = [sys.executable, "-m", "esptool", "--chip", name, "--port", port, "--baud", "460800"]
     command += ["write-flash", *options, offset, str(image)]
     done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
     if done.returncode:
-        said = [line for line in (done.stdout + done.stderr).splitlines() if "rror" in line or "ailed" in line]
-        raise UserError(f"{port}: MicroPython was not written: {short(said[0] if said else done.stderr)}")
+        said = (done.stdout + done.stderr).strip()
+        why = [line for line in said.splitlines() if "error" in line.lower()]
+        raise UserError(f"{port}: MicroPython was not written: {short(why[0] if why else said)}")
 
 
 # --- what the board is asked to do; MicroPython ---

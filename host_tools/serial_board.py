@@ -17,6 +17,7 @@ from typing import Any
 from simulator.errors import UserError
 
 _COMMAND_S = 120.0
+_CALL_S = 0.1  # between calls to a board that may be napping
 
 
 def need(module: str) -> None:
@@ -47,9 +48,12 @@ def wake(port: str, wait_s: float) -> None:
     fault = ""
     while time.monotonic() < until:
         try:
-            with serial.serial_for_url(port, 115200, timeout=0.1, exclusive=True) as line:
+            with serial.serial_for_url(port, 115200, timeout=0.1, write_timeout=1, exclusive=True) as line:
+                called = 0.0
                 while time.monotonic() < until:
-                    line.write(b"\r\x03\x03\x02")  # end what runs; leave the raw prompt
+                    if time.monotonic() - called > _CALL_S:
+                        called = time.monotonic()
+                        line.write(b"\r\x03\x03\x02")  # end what runs; leave the raw prompt
                     heard = (heard + line.read(256))[-1024:]
                     if b">>> " in heard:
                         time.sleep(0.1)
