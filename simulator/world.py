@@ -133,7 +133,7 @@ class World:
         self.board = VirtualBoard(self.clock, self.timeline, self.flash, values.get("seed", 0))
         self.board.end_us = round(scenario.end_s * 1e6)
         self.motion = ShakenMotion(truth)
-        self._vibrating = False
+        self._reacting = False
         self._buzzing_us = 0
         self._buzzer_since_us: int | None = None
         self._reactions = 0
@@ -313,13 +313,16 @@ class World:
         on = level == self.about["vibrator"][1]
         self.motion.vibrate(on, self.clock.now_us)
         self.ledger.set("vibrator", "on" if on else "off")
-        begins = on and not self._vibrating
-        self._vibrating = on
         reacts_s = self.scenario.values.get("reacts_s")
-        if begins and reacts_s is not None and self._reactions < self.scenario.values.get("reactions", 1 << 30):
+        # The vibrator pulses: one reaction at a time.
+        if on and not self._reacting and reacts_s is not None and self._reactions < self.scenario.values.get("reactions", 1 << 30):
             self._reactions += 1
-            self._vibrating = True
-            self.clock.after_ms(reacts_s * 1000, lambda: self._press("cancel", 0.3))
+            self._reacting = True
+            self.clock.after_ms(reacts_s * 1000, self._react)
+
+    def _react(self) -> None:
+        self._reacting = False
+        self._press("cancel", 0.3)
 
     def _on_buzzer(self, hz: int, duty: int) -> None:
         on = duty > 0

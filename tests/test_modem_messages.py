@@ -51,6 +51,27 @@ def test_a_long_message_is_delivered_when_all_its_parts_are(bench):
     assert bench.of("sms_report") == [(1, True)]
 
 
+def test_a_sim_that_is_still_being_read_is_waited_for(bench):
+    bench.script.answers["AT+CMGS"] = b"\r\n+CMS ERROR: 314\r\n"
+    bench.modem.send_sms(NUMBER, "ALARME", bench.t_ms)
+    bench.run(2500)
+    assert bench.of("sms_sent") == []
+    assert len([text for text in bench.script.commands if text.startswith("AT+CMGS")]) == 3
+    bench.script.answers["AT+CMGS"] = b"\r\n> "
+    bench.say(b"\r\nSMS DONE\r\n")
+    bench.run(300)
+    assert bench.of("sms_sent") == [(True, 1)]
+
+
+def test_a_sim_that_stays_busy_is_given_up_in_time(bench):
+    bench.script.answers["AT+CMGS"] = b"\r\n+CMS ERROR: 314\r\n"
+    bench.modem.send_sms(NUMBER, "ALARME", bench.t_ms)
+    bench.run(59000)
+    assert bench.of("sms_sent") == []
+    bench.run(3000)
+    assert bench.of("sms_sent") == [(False, -1)]
+
+
 def test_one_lost_part_fails_the_whole(bench):
     bench.modem.send_sms(NUMBER, "ê" * 140, bench.t_ms)
     bench.run(500)

@@ -12,6 +12,8 @@ from .ticks import Countdown
 _SEND_MS = 60000  # 40 s by the A76XX manual, 60 s by the SIM7000's
 _WAIT_MS = 60000  # for the SIM to be ready for a message
 _RETRY_MS = 5000
+_BUSY_MS = 1000
+_SIM_BUSY = 314  # +CMS ERROR of a SIM that is still being read, as for some seconds after the registration
 _REPORT_MS = 60000  # for so long the modem is kept awake for a report, which is stored nowhere
 MAX_PARTS = 8
 _MAX_UNREAD = 16
@@ -44,6 +46,7 @@ class Messages:
         self._report = Countdown(_REPORT_MS)
         self._wait = Countdown(_WAIT_MS)
         self._retry = Countdown(_RETRY_MS)
+        self._busy = Countdown(_BUSY_MS)
         self._groups = []  # [number, group, parts, texts] of long messages that are not complete
         self._setup = 0
         self._list = _ALL  # kind to list, -1 for none
@@ -103,6 +106,7 @@ class Messages:
     def tick(self, t_ms):
         self._report.ran_out(t_ms)
         self._retry.ran_out(t_ms)
+        self._busy.ran_out(t_ms)
         if self._wait.ran_out(t_ms) and self._parts and not self._sending:
             self._sent(False, t_ms)
 
@@ -113,7 +117,7 @@ class Messages:
             return False
         if self._setup < len(_SETUP) and not self._retry.running:
             return command(_SETUP[self._setup], t_ms, self._set, own=True)
-        if self._parts and self._setup:
+        if self._parts and self._setup and not self._busy.running:
             return self._send_part(t_ms)
         if self._delete >= 0:
             return command("AT+CMGD=%d" % self._delete, t_ms, self._deleted)
@@ -129,6 +133,7 @@ class Messages:
     def on_done(self, line, t_ms):
         """`SMS DONE`: messages can be had from now on."""
         self._retry.stop()
+        self._busy.stop()
 
     def _set(self, result, t_ms):
         if result == OK:
@@ -151,7 +156,6 @@ class Messages:
         octets, pdu = submit(self._number, self._parts[0], self._gsm7, self._group, part, self._count)
         self._said = -1
         self._sending = True
-        self._wait.stop()
         payload = pdu.encode() + b"\x1a"
         return self._modem.command("AT+CMGS=%d" % octets, t_ms, self._part_sent, _SEND_MS, payload)
 
@@ -161,6 +165,10 @@ class Messages:
 
     def _part_sent(self, result, t_ms):
         if not self._parts:
+            return
+        if result == _SIM_BUSY and self._wait.running:
+            self._sending = False
+            self._busy.start(t_ms)
             return
         if result != OK or self._said < 0:
             self._sent(False, t_ms)

@@ -5,8 +5,9 @@ on the device until an alarm or a test alarm sends one.
 """
 
 from .slots import TwoSlots
-from .ticks import Countdown
+from .ticks import Countdown, ticks_diff
 
+_ANSWER_MS = 20000  # a receiver inside the modem speaks after about 9 s; a look-up that ended before proves nothing
 _SILENT_LOOKUPS = 3  # in a row without a single sentence: the receiver is dead. Without a fix it only has no sky.
 
 
@@ -23,6 +24,7 @@ class PlaceWatch:
         self._due = Countdown(settings.gnss_interval_ms)
         self._search = Countdown(settings.gnss_search_ms)
         self._sentences = 0
+        self._since_ms = 0
 
     @property
     def dead(self):
@@ -60,8 +62,12 @@ class PlaceWatch:
         self._modem.gnss(on, t_ms)
         if on:
             self._sentences = self._position.sentences
+            self._since_ms = t_ms
             return
-        self.silent = self.silent + 1 if self._position.sentences == self._sentences else 0
+        if self._position.sentences != self._sentences:
+            self.silent = 0
+        elif ticks_diff(t_ms, self._since_ms) >= min(_ANSWER_MS, self._search.delay_ms):
+            self.silent += 1
         self._position.lost()
 
     def _save(self, utc_s, t_ms):
