@@ -552,10 +552,12 @@ def modem_pins(**more):
     return load("drivers.modem_pins").ModemPins(**given_pins)
 
 
-def test_modem_outputs_begin_inactive_and_obey_their_polarity(bench):
+def test_modem_outputs_begin_inactive_but_the_supply_and_obey_their_polarity(bench):
     pins = modem_pins(reset=(5, 0))
     bench.levels[33] = 1
-    assert [bench.levels[number] for number in (4, 5, 25, 12)] == [0, 1, 0, 0]
+    assert [bench.levels[number] for number in (4, 5, 25, 12)] == [0, 1, 0, 1]
+    pins.supply(False)
+    assert bench.levels[12] == 0
     pins.power_key(True)
     pins.reset(True)
     pins.sleep(True)
