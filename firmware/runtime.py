@@ -28,6 +28,7 @@ _RETRY_MS = 1000  # between tries to get a failed sensor back
 _SENSOR_FAILURES = 3  # in a row before the worker and the centre hear of it
 _RECORD_MS = 2000  # the cancel button held at power-on: record
 _TESTS = 3  # of a sensor's self-test: a worker who moves spoils one
+_RETEST_MS = 60000  # between self-tests of a sensor that failed one: till it passes, what it says proves nothing
 _CRASHES = 20  # of one part before the whole device starts anew
 
 
@@ -40,6 +41,7 @@ class Runtime:
         self._buffer = bytearray(512)
         self._house = Countdown(0)
         self._retry = Countdown(_RETRY_MS)
+        self._retest = Countdown(_RETEST_MS)
         self._begun = False
         self._failures = 0
         self._crashes = {}
@@ -125,13 +127,13 @@ class Runtime:
             if not self._begun:
                 self._begin(t_ms)
             if self._begun:
-                if wearable.sensor_suspect:
+                if wearable.sensor_suspect or self._retest.ran_out(t_ms):
                     self._test_sensor(t_ms)
                 count = board.sensor.read(self._samples)
                 overflowed = board.sensor.overflowed
                 if count:
                     self._failures = 0
-                    if not wearable.sensor_ok:
+                    if not wearable.sensor_ok and not self._retest.running:
                         wearable.sensor(True, t_ms)
         except (OSError, SensorError) as error:
             self._sensor_failed(error, t_ms)
@@ -160,7 +162,9 @@ class Runtime:
                     self.wearable.note_text(journal.TEST_FAILED, str(error), t_ms)
                     self.wearable.sensor(False, t_ms)
                     self._begun = False
+                    self._retest.start(t_ms)
                     return
+        self._retest.stop()
         board.sensor.begin(self.wearable.settings.rate_hz)
         self.wearable.sensor(True, t_ms)
 

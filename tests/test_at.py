@@ -20,9 +20,13 @@ class Listener:
     def __init__(self):
         self.said = []
         self.idle = 0
+        self.echoes = 0
 
     def on_line(self, line, t_ms):
         self.said.append(line)
+
+    def on_echo(self, t_ms):
+        self.echoes += 1
 
     def on_pdu(self, header, pdu, t_ms):
         self.said.append((header, pdu))
@@ -133,6 +137,7 @@ def test_the_echo_is_not_news(dialogue):
     dialogue.command("AT+CSQ")
     dialogue.hear(b"AT+CSQ\r\r\n+CSQ: 9,0\r\n\r\nOK\r\n")
     assert dialogue.said == ["+CSQ: 9,0"]
+    assert dialogue.listener.echoes == 1
     assert dialogue.results == [("AT+CSQ", OK)]
 
 
@@ -323,6 +328,9 @@ from dati.at import AtEngine
 class Listener:
     def on_line(self, line, t_ms):
         print("line", line)
+
+    def on_echo(self, t_ms):
+        print("echo")
 
     def on_pdu(self, header, pdu, t_ms):
         print("pdu", header, pdu)

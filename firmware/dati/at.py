@@ -33,7 +33,8 @@ _READ = "AT+CIPRXGET=2,"
 
 class AtEngine:
     """Tells its handler on_line(line, t_ms), on_pdu(header, pdu, t_ms), on_nmea(data, count, t_ms) for a sentence with
-    its line end, on_socket(data, t_ms), and on_idle(t_ms) whenever the next command may be given.
+    its line end, on_socket(data, t_ms), on_echo(t_ms) for a command that comes back, as it does before ATE0, and
+    on_idle(t_ms) whenever the next command may be given.
 
     `timeouts` counts those in a row; `overflows`, `garbage` and `strays` count lines too long, lines with octets that
     are no text, and results that nobody asked for.
@@ -171,7 +172,8 @@ class AtEngine:
     def _take_line(self, line, t_ms):
         command = self._command
         if line.startswith("AT"):
-            return  # the echo, before ATE0 was heard
+            self._handler.on_echo(t_ms)
+            return
         if line == ">" and self._prompt:
             self._answer_prompt(t_ms)
         elif line == "OK":

@@ -35,6 +35,7 @@ CHARGING_BEGAN = 51
 CHARGING_ENDED = 52
 SWITCHED_OFF = 53
 NOTE = 54
+MISSED = 55
 
 # (code, name, what its payload is): "none", "text" (UTF-8), or a signed number of 4 bytes and what it means: "count",
 # a word for which there is a table ("cause" and the like as in EVENTS, "reset" below, "fault" of `supervision`, "step"
@@ -63,6 +64,7 @@ KINDS = EVENTS + (
     (CHARGING_ENDED, "charging_ended", "count"),
     (SWITCHED_OFF, "switched_off", "none"),
     (NOTE, "note", "text"),
+    (MISSED, "missed", "count"),  # records that could not be written since the start
 )
 
 # Why the device started: the argument of STARTED.

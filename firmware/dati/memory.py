@@ -52,10 +52,10 @@ class Memory:
         fields = flags + (self.state, self.causes, self.number, self.utc_s, self.counter) + self.vertical
         return (" ".join([str(field) for field in fields]) + "\n").encode() + self.outbox
 
-    def save(self):
-        """Write what changed; True once it is safe. What is already there is not written again: flash wears."""
+    def save(self, again=False):
+        """True once it is safe. What is already there is written only when asked to, `again`: flash wears."""
         data = self.encode()
-        if data == self._saved:
+        if data == self._saved and not again:
             return True
         if not self.slots.save(data):
             return False

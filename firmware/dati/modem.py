@@ -204,8 +204,7 @@ class Modem:
         if self.state == READY and self.sleep:
             self.messages.look()
             self.socket.look()
-            self.rouse(t_ms)
-            self._linger.start(t_ms)
+            self.command("AT", t_ms)  # comes back from one that has restarted meanwhile
             self._work(t_ms)
 
     def _do(self, accepted, t_ms):
@@ -268,6 +267,9 @@ class Modem:
     def on_idle(self, t_ms):
         self.power.answered(t_ms)
         self._work(t_ms)
+
+    def on_echo(self, t_ms):
+        self.power.echoed(t_ms)
 
     def on_line(self, line, t_ms):
         colon = line.find(":")

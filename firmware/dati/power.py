@@ -16,6 +16,7 @@ _BOOT_SLACK_MS = 10000
 _KEY_OFF_MS = 3000  # at least 2.5 s; the boards' examples take 3 s
 _RESET_MS = 2600
 _OFF_MS = 4000  # 2 s until the UART is off, 2 s more before it may be switched on
+_ECHO_MS = 500
 _MAX_TIMEOUTS = 4  # in a row, after which the modem is started again
 _MAX_STARTS = 3  # in vain
 _DEAD_MS = 60000
@@ -64,6 +65,7 @@ class Power:
         self._step = 0
         self._starts = 0  # in vain
         self._stopping = False
+        self._echoes = False  # in spite of ATE0
 
     @property
     def deaf(self):
@@ -98,6 +100,16 @@ class Power:
         elif self._phase == _BOOTING:
             self._modem.at.reset()
             self._modem.at.command("AT", t_ms, None, 1000)
+
+    def echoed(self, t_ms):
+        """A command came back. ATE0 is forgotten, then: the modem has restarted while nobody listened."""
+        if self._phase == _SETTING_UP:
+            self._echoes = self._step > 0
+        elif self.state == READY and not self._echoes:
+            self._lose(t_ms)
+            self._set_state(STARTING, t_ms)
+            self._modem.at.hold(_ECHO_MS, t_ms)  # the answer to that command is nobody's
+            self._begin_set_up(t_ms)
 
     def answered(self, t_ms):
         """Called when the AT engine has nothing under way: the last command was answered."""

@@ -47,6 +47,7 @@ UNREACHABLE = 1 << NETWORK | 1 << SIM | 1 << MODEM  # nobody can be told: the wo
 
 _CLOCK_DELAY_MS = 600000  # a network that tells the time does so within minutes; without it encryption is impossible
 _BATTERY_DELAY_MS = 10000  # a modem that sends pulls the voltage down for seconds
+_SIM_DELAY_MS = 5000  # while the plan's PIN is entered, the SIM still asks for it
 _WINDOW_MS = 10000  # of the watch for a stuck axis
 _PROBES = 16  # in it, at least
 _MOVING_MG = 250
@@ -62,7 +63,7 @@ class Supervision:
         # By fault; PROGRAM and RESTART happen, and have none.
         self._delays = {
             NETWORK: Countdown(settings.technical_delay_ms),
-            SIM: Countdown(0),
+            SIM: Countdown(_SIM_DELAY_MS),
             BATTERY: Countdown(_BATTERY_DELAY_MS),
             SENSOR: Countdown(0),
             CLOCK: Countdown(_CLOCK_DELAY_MS),

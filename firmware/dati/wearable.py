@@ -20,7 +20,7 @@ from .events import (
     SIGNAL,
 )
 from .memory import Memory
-from .modem import DEAD, SIM_ABSENT, Modem
+from .modem import DEAD, SIM_ABSENT, SIM_UNKNOWN, Modem
 from .outbox import Outbox
 from .place import PlaceWatch
 from .position import Position
@@ -33,6 +33,8 @@ _MODEM_MS = 50  # while the modem has something to say
 _SLOW_MS = 200  # in an alarm
 _SILENT_MS = 1000  # without samples; they come twice a second
 _LOOK_MS = 1000  # between looks at what is supervised
+_STORAGE_AGAIN_MS = 10000  # until storage that failed is tried again
+_RECOVERED_PERCENT = 5  # above the limit of a low battery: the voltage sways as the modem sends
 
 
 class Wearable:
@@ -67,10 +69,13 @@ class Wearable:
         self._look = Countdown(_LOOK_MS)
         self._test = Countdown(duty.LINK_MS)  # of a test alarm that was asked for
         self._silence = Countdown(settings.link_delay_ms)  # of the centre
+        self._silent = False
         self._heard_ms = -1
+        self._storage = Countdown(settings.heartbeat_interval_ms)  # until it is tried
         self._losing = False  # samples are missing, and that was noted
         self._sampled_ms = t_ms  # up to which the device's time has come
         self._look.start(t_ms)
+        self._storage.start(t_ms)
 
     def start(self, started_by, t_ms):
         """Take up what a reset or an empty battery interrupted. `started_by` is a reset of `journal`."""
@@ -115,7 +120,7 @@ class Wearable:
                 self.function_test.samples(samples, first, taken, t_ms)
             first = taken
             self.follow(t_ms)
-        if self._stuck.probe(samples, 0, t_ms):
+        if self._stuck.probe(samples, 0, t_ms) and self.sensor_ok:
             self.sensor_suspect = True
 
     def _lose(self, count, t_ms):
@@ -380,6 +385,7 @@ class Wearable:
             self.device.guard(on)
             self.outbox.guard(on, t_ms)
             self._silence.start(t_ms)
+            self._silent = False
             self.save()
 
     # --- supervision ---
@@ -410,16 +416,17 @@ class Wearable:
 
     def _storage_fails(self, t_ms):
         """Storage nobody writes to fails unnoticed, and what could not be written then is owed: so it is tried."""
-        failed = self.journal.failed or self.memory.slots.failed
-        if not self._storage.ran_out(t_ms) and (self._storage.running or not failed):
-            return failed
-        if self.journal.failed:
-            self.journal.put_number(journal.MISSED, self.journal.missed, self.clock.utc_s(t_ms), t_ms)
-        self.save(True)
-        failed = self.journal.failed or self.memory.slots.failed
-        self._storage.delay_ms = _STORAGE_AGAIN_MS if failed else self.settings.heartbeat_interval_ms
-        self._storage.start(t_ms)
-        return failed
+        if self._storage.ran_out(t_ms):
+            if self.journal.failed:
+                self.journal.put_number(journal.MISSED, self.journal.missed, self.clock.utc_s(t_ms), t_ms)
+            self.save(True)
+            self._storage.delay_ms = self.settings.heartbeat_interval_ms
+            self._storage.start(t_ms)
+        failing = self.journal.failed or self.memory.slots.failed
+        if failing and self._storage.left_ms(t_ms) > _STORAGE_AGAIN_MS:
+            self._storage.delay_ms = _STORAGE_AGAIN_MS
+            self._storage.start(t_ms)
+        return failing
 
     def on_fault(self, fault, began, t_ms):
         """`supervision` tells that a fault began or ended."""
@@ -479,8 +486,8 @@ class Wearable:
             return signals.RECORDING
         return signals.ON_DUTY if self.duty == duty.ON else signals.OFF_DUTY
 
-    def save(self):
-        """Keep what must survive a reset; True once it is safe."""
+    def save(self, again=False):
+        """Keep what must survive a reset; True once it is safe. `again`: though it has not changed."""
         memory = self.memory
         memory.state = self.device.alarm.state
         memory.causes = self.device.alarm.causes
@@ -488,7 +495,7 @@ class Wearable:
         vertical = self.device.bank.vertical
         memory.vertical = (vertical.x_q14, vertical.y_q14, vertical.z_q14)
         memory.outbox = self.outbox.save()
-        return memory.save()
+        return memory.save(again)
 
     def note(self, kind, argument, t_ms):
         """A number into the journal, and on the console."""

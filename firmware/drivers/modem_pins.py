@@ -7,14 +7,14 @@ class ModemPins:
     """Pins are (number, active level); `None` where the board has no such pin.
 
     `supply` is a tuple of them: power switches and whatever else must be at its level while the modem is to work.
-    All outputs begin inactive.
+    Outputs begin inactive, but the supply on: a modem that is on outlives a restart of the processor.
     """
 
     def __init__(self, power_key, ring, reset=None, sleep=None, supply=()):
         self._power_key = _Output(power_key)
         self._reset = _Output(reset)
         self._sleep = _Output(sleep)
-        self._supply = [_Output(pin) for pin in supply]
+        self._supply = [_Output(pin, True) for pin in supply]
         self._ring_active = ring[1]
         self._rang = False
         self.ring_pin = machine.Pin(ring[0], machine.Pin.IN)
@@ -60,11 +60,11 @@ class ModemPins:
 class _Output:
     """A pin with its active level; with `None`, nothing."""
 
-    def __init__(self, pin):
+    def __init__(self, pin, on=False):
         self._pin = None
         if pin is not None:
             number, self._active = pin
-            self._pin = machine.Pin(number, machine.Pin.OUT, value=1 - self._active)
+            self._pin = machine.Pin(number, machine.Pin.OUT, value=self._active if on else 1 - self._active)
 
     def set(self, on):
         if self._pin is not None:
