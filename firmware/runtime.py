@@ -54,6 +54,11 @@ class Runtime:
         self.wearable = Wearable(
             settings, plan_, board.dialect, board.store, board.cipher, board.random, _log, t_ms
         )
+        modem = self.wearable.modem
+        modem.nmea_here = board.gnss_uart is None
+        modem.antenna_on = board.gnss_on
+        modem.antenna_off = board.gnss_off
+        self._marked = board.was_running()
         self.wearable.start(board.started_by(), t_ms)
         if self.problem:
             self.wearable.note_text(journal.NOTE, self.problem, t_ms)
@@ -203,6 +208,9 @@ class Runtime:
         pins.power_key(modem.power_key)
         pins.reset(modem.reset)
         pins.sleep(modem.sleep)
+        if self._marked != (wearable.duty == duty.ON):
+            self._marked = not self._marked
+            board.mark_running(self._marked)
         data = modem.take()
         if data:
             if wearable.recorder is not None:
@@ -225,7 +233,6 @@ class Runtime:
         wearable.power(board.battery.percent(voltage_mv) if voltage_mv else -1, board.battery.charging(), t_ms)
         if self._begun and not board.sensor.configured():
             self._sensor_failed(SensorError("restarted by itself"), t_ms)
-        board.mark_running(wearable.duty == duty.ON)
         if not self._crashed:
             self._crashes.clear()
         self._crashed = False

@@ -51,6 +51,8 @@ class Modem:
         self.socket = Link(self, listener)
         self.sleep = False  # DTR high: the modem may sleep
         self.may_sleep = True
+        self.antenna_on = ()  # commands that power it on a board that switches it by the modem's pins
+        self.antenna_off = ()
         self.nmea_here = True  # sentences come on the AT port; False for a board with a UART for them
         self.identity = ""  # model and firmware, as AT+SIMCOMATI tells
         self._linger = Countdown(_LINGER_MS)
@@ -323,9 +325,11 @@ class Modem:
         self._gnss_on = self._gnss_wanted
         self._gnss_wait.stop()
         if not self._gnss_wanted:
-            for text in self.dialect.gnss_off:
+            for text in self.dialect.gnss_off + self.antenna_off:
                 self.command(text, t_ms, own=True)
         else:
+            for text in self.antenna_on:
+                self.command(text, t_ms, own=True)
             self.command(self.dialect.gnss_on, t_ms, self._gnss_heard, own=True)
         return True
 

@@ -248,7 +248,9 @@ class Wearable:
     @property
     def may_doze(self):
         """Whether the serial lines may go deaf until the next turn."""
-        return self.modem.sleep and not (self.modem.busy or self.place.on or self.waited_for)
+        busy = self.modem.busy or self.place.on or self.waited_for
+        # With USB there is no need to save, and light sleep would lose what the host writes.
+        return self.modem.sleep and not busy and not self.charging
 
     @property
     def vibrate(self):
