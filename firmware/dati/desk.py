@@ -141,6 +141,8 @@ class Desk:
         record = self._record
         self._last_ms = t_ms
         self._later.stop()
+        if self._alarm_pause.delay_ms == _AGAIN_MS:
+            self._alarm_pause.stop()  # it answers again
         if sequence == 0:
             return
         if sequence == self._answer_sequence:
@@ -156,7 +158,8 @@ class Desk:
             self._box.changed = True
             if record.state == RAISED:
                 self._box.listener.on_delivered("centre", self._host, t_ms)
-                if not record.unreceived:
+                # A test is over with that.
+                if record.state == RAISED and not record.unreceived:
                     self._box.centre_has_all(t_ms)
             return
         for notice in record.notices:

@@ -214,6 +214,7 @@ class People:
         if channel == "centre":
             self._wait.delay_ms = _CENTRE_MS
             self._begun = True
+            self._last_ms = t_ms  # after a time without a network nobody else is told beside the centre at once
         elif channel == "sms":
             self._wait.delay_ms = self._contact_ms
             self._begun = self._send_alarm(contact, t_ms)

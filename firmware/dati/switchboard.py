@@ -1,6 +1,7 @@
 """Who hears what the modem and the outbox say: one place where their words find the part they are meant for."""
 
-from . import journal, signals
+from . import duty, journal, signals
+from .alarm import QUIET
 from .commands import ACK, CHECK, CLEAR, LOCATE, STATUS, TEST
 from .events import CENTRE
 from .texts import update
@@ -84,7 +85,11 @@ class Switchboard:
         elif verb == TEST:
             wearable.test_alarm(t_ms)
         elif verb == CHECK:
-            device.ask()
+            if wearable.duty == duty.ON and device.alarm.state == QUIET:
+                device.ask()
+            else:
+                # A worker in an alarm, or off duty, cannot answer: whoever asks is told so instead.
+                wearable.outbox.answer(source, wearable.status())
         wearable.follow(t_ms)
 
     def on_ignored(self, reason, source, t_ms):
