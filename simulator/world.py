@@ -235,6 +235,7 @@ class World:
             on_nmea = nmea.feed
         self.line = line
         self.modem = VirtualModem(self.clock, self.network, line.feed, about["dialect"], self.gnss, on_nmea)
+        self.modem.gnss.switched_antenna = bool(about["gnss_on"])
         line.on_write = self.modem.receive
         pins = {"power_key": about["power_key"], "dtr": about["sleep"], "reset": about["reset"]}
         for name, pin in pins.items():

@@ -22,7 +22,10 @@ class GnssReceiver(Protocol):
 
 
 class Gnss:
-    """A76XX: CGNSSPWR, then 9 s until the other commands work. SIM7600: CGPS, NMEA by CGPSINFOCFG."""
+    """A76XX: CGNSSPWR, then 9 s until the other commands work. SIM7600: CGPS, NMEA by CGPSINFOCFG.
+
+    `switched_antenna`: the board powers the antenna by the modem's own pins, and without that there is no sky.
+    """
 
     def __init__(
         self, modem: VirtualModem, receiver: GnssReceiver | None, on_nmea: Callable[[bytes], None] | None
@@ -31,6 +34,8 @@ class Gnss:
         self._receiver = receiver
         self._on_nmea = on_nmea
         self.on = False
+        self.switched_antenna = False
+        self._antenna = False
         self._rmc: list[str] = []
         self._gga: list[str] = []
         self.start()
@@ -46,18 +51,21 @@ class Gnss:
             }
             for name in ("+CGNSSMODE", "+CGNSSNMEA", "+CGPSNMEARATE", "+CGPSCOLD", "+CGPSWARM", "+CGPSHOT", "+CAGPS"):
                 self.commands[name] = self._when_ready
+            self.commands |= {"+CGDRT": lambda command: "OK", "+CGSETV": self._power_antenna}
         else:
             self.commands = {
                 "+CGPS": self._cgps,
                 "+CGPSINFOCFG": self._info_config,
                 "+CGPSINFO": self._cgpsinfo,
             }
+            self.commands["+CVAUXS"] = self._power_antenna
             for name in ("+CGPSNMEA", "+CGPSNMEAPORTCFG", "+CGPSNMEARATE", "+CGPSCOLD", "+CGPSHOT"):
                 self.commands[name] = lambda command: "OK"
 
     def start(self) -> None:
         self.on = self._ready = False
         self._to_uart = self._output = False
+        self._antenna = False
 
     def stop(self) -> None:
         self._switch(False)
@@ -67,12 +75,21 @@ class Gnss:
             return
         self.on, self._ready = on, False
         self._rmc, self._gga = [], []
+        self._see()
+        self._modem.power_changed()
+
+    def _see(self) -> None:
         if self._receiver is not None:
-            if on:
+            if self.on and (self._antenna or not self.switched_antenna):
                 self._receiver.start()
             else:
                 self._receiver.stop()
-        self._modem.power_changed()
+
+    def _power_antenna(self, command: Command) -> str:
+        """AT+CGSETV=1,<level>, AT+CVAUXS=<on>."""
+        self._antenna = bool(command.number(len(command.parameters) - 1, allowed=range(2)))
+        self._see()
+        return "OK"
 
     def _line(self, line: bytes) -> None:
         if not self.on:
