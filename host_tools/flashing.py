@@ -25,11 +25,13 @@ from dati.settings import SettingsError
 from host_tools.choices import AsJson
 from host_tools.output import err, out, print_json, progress_bar
 from host_tools.serial_board import ask, check_port, copy, need, run, short, wake
+from simulator.device_log import firmware_hash
 from simulator.engines.base import FIRMWARE as DATI
 from simulator.errors import UserError
 
 FIRMWARE = DATI.parent
 PACKAGES = ("dati", "drivers", "boards")
+FINGERPRINT = "data/firmware"  # goes into device logs, so that they are replayed by what decided
 SETTINGS = "data/settings.json"  # where firmware/runtime.py looks for them
 _MAIN = "main.py"  # the one source file on the board: MicroPython starts no main.mpy
 _MAIN_NEW = "main.new"  # until everything was read back
@@ -167,9 +169,10 @@ def install(
         version = (folder / names[0]).read_bytes()[1]  # of a .mpy: "M", version, flags, ...
         _check_board(port, name, chip, version, about)
         (folder / "board").write_text(name + "\n", encoding="utf-8")
-        names.insert(-1, "board")
+        (folder / "data").mkdir()
+        (folder / FINGERPRINT).write_text(firmware_hash(), encoding="ascii")
+        names[-1:-1] = ["board", FINGERPRINT]
         if settings is not None:
-            (folder / "data").mkdir()
             (folder / SETTINGS).write_bytes(settings)
             names.insert(-1, SETTINGS)
         if about["main"]:

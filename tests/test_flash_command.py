@@ -15,6 +15,7 @@ import pytest
 from test_drivers import interpreter
 
 from host_tools import cli, flashing
+from simulator.device_log import firmware_hash
 from simulator.errors import UserError
 
 pytest.importorskip("mpremote")
@@ -111,13 +112,14 @@ def test_files_arrive_as_bytecode_and_the_firmware_starts(board, firmware, capsy
     )
     assert (status, err) == (0, "")
     result = json.loads(out)
-    assert (result["board"], result["files"], result["configured"]) == ("t_a7670x_s3", 7, True)
+    assert (result["board"], result["files"], result["configured"]) == ("t_a7670x_s3", 8, True)
     assert wait_for(flash / "started") == "42 dati/answer.mpy __main__\n"
     found = {path.relative_to(flash).as_posix() for path in flash.rglob("*") if path.is_file()}
     bytecode = {"dati/__init__.mpy", "dati/answer.mpy", "runtime.mpy", "boards/t_a7670x_s3.mpy"}
-    assert found == {*bytecode, "main.py", "board", "data/settings.json", "started"}
+    assert found == {*bytecode, "main.py", "board", "data/firmware", "data/settings.json", "started"}
     assert (flash / "main.py").read_bytes() == (firmware / "main.py").read_bytes()
     assert (flash / "board").read_text() == "t_a7670x_s3\n"
+    assert (flash / "data" / "firmware").read_text() == firmware_hash()
     assert json.loads((flash / "data" / "settings.json").read_text()) == json.loads(settings.read_text())
 
 
