@@ -134,13 +134,14 @@ class CPythonRuntime(Runtime):
         global _loaded  # noqa: PLW0603  (imported once: importing takes longer than many a scenario)
         if _loaded is None:
             _loaded = _Firmware()
-        host, board = _loaded.host, self.board
+        host, board, clock = _loaded.host, self.board, self.board.clock
+        offset_us = board.now_us - clock.now_us  # the same until the next start
 
         def call(operation: str, *arguments: Any) -> Any:
             try:
                 return board.call(operation, *arguments)
             finally:
-                host.now_us = board.now_us
+                host.now_us = clock.now_us + offset_us
 
         host.call = call
         host.now_us = board.now_us

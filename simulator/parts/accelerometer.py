@@ -236,19 +236,21 @@ class Accelerometer:
     @property
     def int1(self) -> bool:
         """The level of the interrupt line now."""
-        self._catch_up()
         watermark = self._watermark()
-        return self._fifo_on and 0 < watermark <= self.unread
+        return self._fifo_on and 0 < watermark <= self._waiting()
+
+    def _waiting(self) -> int:
+        """Unread samples, those that nobody has had to measure yet among them."""
+        return min(self.DEPTH, self.unread + max(0, self._due() - self._done))
 
     def next_watermark_us(self) -> int | None:
         """When INT1 will rise if nobody reads: now if it is up, None if it never will."""
-        self._catch_up()
         watermark = self._watermark()
         if not watermark or not self._fifo_on:
             return None
-        missing = watermark - self.unread
-        if missing <= 0:
+        if watermark <= self._waiting():
             return self.clock.now_us
+        missing = watermark - self.unread  # when `_done` were made
         if not self._period_us or watermark > self.DEPTH:
             return None
         return self._start_us + (self._done + missing) * self._period_us

@@ -17,6 +17,10 @@ class Timer:
     def cancel(self) -> None:
         self._action = None
 
+    @property
+    def cancelled(self) -> bool:
+        return self._action is None
+
     def fire(self) -> None:
         if self._action is not None:
             action, self._action = self._action, None
@@ -38,7 +42,10 @@ class VirtualClock:
     @property
     def next_us(self) -> int | None:
         """When the next thing is due, or None."""
-        return self._due[0][0] if self._due else None
+        due = self._due
+        while due and due[0][2].cancelled:
+            heapq.heappop(due)
+        return due[0][0] if due else None
 
     def at_us(self, t_us: int, action: Callable[[], None]) -> Timer:
         timer = Timer(action)
