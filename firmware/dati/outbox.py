@@ -43,6 +43,7 @@ class Outbox:
         self.facts = texts.Facts()
         self.record = Record()
         self.changed = False
+        self.asker = ""  # of the sign of life that the worker is now to give
         self.listener = listener
         self._settings = settings
         self._plan = plan
@@ -85,6 +86,7 @@ class Outbox:
         record.number = number
         record.causes = causes
         record.told = 0
+        self.asker = ""
         record.utc_s = self._clock.utc_s(t_ms)
         self._began_ms = t_ms
         self._place.forget()
@@ -121,6 +123,9 @@ class Outbox:
         self.changed = True
 
     def cancelled(self, t_ms):
+        if self.asker:
+            self.answer(self.asker, texts.alive(self._plan))
+            self.asker = ""
         self._end(CANCELLED, t_ms)
 
     def cleared(self, t_ms):

@@ -87,6 +87,7 @@ class Switchboard:
         elif verb == CHECK:
             if wearable.duty == duty.ON and device.alarm.state == QUIET:
                 device.ask()
+                wearable.outbox.asker = source
             else:
                 # A worker in an alarm, or off duty, cannot answer: whoever asks is told so instead.
                 wearable.outbox.answer(source, wearable.status())

@@ -85,6 +85,7 @@ _WORDS = {  # type: dict[str, tuple[str, str]]
     "on_duty": ("en service", "on duty"),
     "off_duty": ("hors service", "off duty"),
     "in_alarm": ("en alarme", "in alarm"),
+    "alive": ("a donné signe de vie", "has given a sign of life"),
 }
 # fmt: on
 
@@ -225,6 +226,11 @@ def status(plan, facts, on_duty, in_alarm):
     if in_alarm:
         state += ", " + _word(plan, "in_alarm")
     return _joined("%s: %s" % (_who(plan), state), _state(plan, facts))
+
+
+def alive(plan):
+    """To whom a CHECK came from: the worker has answered it."""
+    return "%s: %s" % (_who(plan), _word(plan, "alive"))
 
 
 # --- inside ---
