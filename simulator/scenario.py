@@ -35,7 +35,7 @@ KEYS: dict[str, tuple[type | tuple[type, ...], str]] = {
     "reactions": (int, "so many times at most"),
     "sensor": (dict, "errors of this specimen: noise_mg_rms, offset_mg, rate_error_ppm, self_test_mg..."),
     "sky": (dict, "path [[s, lat, lon]...], views [[s, open|poor|none]...], or log: a recorded NMEA file"),
-    "network": (dict, "at the beginning: registration, signal_dbm, time, sim, pin, zone_quarters"),
+    "network": (dict, "at the beginning: registration, signal_dbm, time, time_error_s, sim, pin, zone_quarters"),
     "contacts": (list, "how people take calls and messages: fields of network_calls.Contact"),
     "centre": (dict, "replies [[s, reply, ...]], heartbeat_s, operators [[after_s, command]], key"),
     "battery_percent": ((int, float), "at the beginning"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
@@ -183,13 +183,14 @@ class World:
 
     def _wire_network(self, given: dict[str, Any], contacts: list[dict[str, Any]]) -> None:
         where = f"scenario {self.scenario.name}: network"
-        known = ("registration", "signal_dbm", "time", "sim", "pin", "zone_quarters")
+        known = ("registration", "signal_dbm", "time", "time_error_s", "sim", "pin", "zone_quarters")
         for key in given:
             if key not in known:
                 raise UserError(f"{where}: {key}: unknown; permitted: {', '.join(known)}")
         try:
             sim = Sim(given.get("sim", "ready"), given.get("pin", "1234"))
-            self.network = Network(self.clock, self.timeline, UTC_BEGIN, given.get("zone_quarters", 4), sim)
+            begin = UTC_BEGIN + timedelta(seconds=given.get("time_error_s", 0))
+            self.network = Network(self.clock, self.timeline, begin, given.get("zone_quarters", 4), sim)
             self.network.registration = REGISTRATIONS[given.get("registration", "home")]
             signal = given.get("signal_dbm", -75)
             self.network.signal_dbm = None if signal is False else signal
@@ -315,8 +316,9 @@ class World:
         self.motion.vibrate(on, self.clock.now_us)
         self.ledger.set("vibrator", "on" if on else "off")
         reacts_s = self.scenario.values.get("reacts_s")
+        at_most = self.scenario.values.get("reactions", 1 << 30)
         # The vibrator pulses: one reaction at a time.
-        if on and not self._reacting and reacts_s is not None and self._reactions < self.scenario.values.get("reactions", 1 << 30):
+        if on and not self._reacting and reacts_s is not None and self._reactions < at_most:
             self._reactions += 1
             self._reacting = True
             self.clock.after_ms(reacts_s * 1000, self._react)
