@@ -39,7 +39,8 @@ class Part(Protocol):
 
 class VirtualModem:
     """`send` takes what it says on the UART. Pins by `pin`; `on_ring(bool)` is RI; `on_power(power)` tells every
-    change of `power`: off, boot, sleep, idle, sms, call or data, with "+gnss" behind when the receiver runs."""
+    change of `power`: off, boot, sleep, idle, sms, call, data or (after it) connected, with "+gnss" behind when the
+    receiver runs."""
 
     def __init__(
         self,

@@ -174,6 +174,7 @@ class Timing:
     notice_loss: float = 3000  # no coverage
     network_time: float = 1500  # NITZ after registration
     data_abandoned: float = 60_000  # out of coverage, then the connections are given up
+    data_burst: float = 1_000  # the radio is busy with a byte, TCP's own answer among them
     data_tail: float = 10_000  # the radio stays up after the last byte
     # Sleep; assumed.
     falls_asleep: float = 500

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from simulator.parts.clock import Timer
@@ -22,7 +23,7 @@ class Sockets:
     def __init__(self, modem: VirtualModem) -> None:
         self._modem = modem
         self._tail: Timer | None = None
-        self._busy = False
+        self._power = ""
         self._links: dict[int, Link] = {}
         self.start()
         self.commands: dict[str, Handler] = {
@@ -48,7 +49,7 @@ class Sockets:
         self._opened: dict[int, tuple[str, int]] = {}
         self._received: dict[int, bytearray] = {}
         self._open_timeout = 120_000.0
-        self._busy = False
+        self._power = ""
 
     def stop(self) -> None:
         for link in list(self._links.values()):
@@ -57,18 +58,25 @@ class Sockets:
 
     @property
     def power(self) -> str:
-        return "data" if self._busy else ""
+        return self._power
 
     def _traffic(self) -> None:
-        """The radio stays up for a while after each byte."""
+        """After each byte the radio sends and listens for a moment, then stays connected for a while."""
+        self._become("data", self._modem.timing.data_burst, self._stay)
+
+    def _stay(self) -> None:
+        timing = self._modem.timing
+        self._become("connected", timing.data_tail - timing.data_burst, self._quiet)
+
+    def _become(self, power: str, for_ms: float, then: Callable[[], None]) -> None:
         if self._tail is not None:
             self._tail.cancel()
-        self._busy = True
+        self._power = power
+        self._tail = self._modem.after(for_ms, then)
         self._modem.power_changed()
-        self._tail = self._modem.after(self._modem.timing.data_tail, self._quiet)
 
     def _quiet(self) -> None:
-        self._busy = False
+        self._power = ""
         self._modem.power_changed()
 
     def _says(self, line: str) -> str:
