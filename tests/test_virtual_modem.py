@@ -943,7 +943,7 @@ def test_the_states_that_cost_current(online):
     command, data = submit_pdu("x")
     online.at(command)
     online.write(data)
-    assert [power for _, power in online.powers] == ["data", "connected", "idle", "sms", "idle"]
+    assert [power for _, power in online.powers] == ["data", "connected", "data", "connected", "idle", "sms", "idle"]
 
 
 def test_two_runs_are_the_same():
