@@ -4,7 +4,20 @@ from . import dc09, supervision, texts
 from .centre import Job, Link
 from .commands import CENTRE
 from .people import LEAD_MS
-from .record import ACKNOWLEDGED, CANCELLED, CENTRE_BIT, ENDED, FAULT, MENDED, MOST_TRIES, QUIET, RAISED, UPDATE
+from .record import (
+    ACKNOWLEDGED,
+    CANCELLED,
+    CENTRE_BIT,
+    ENDED,
+    FAULT,
+    MENDED,
+    MOST_TRIES,
+    OFF_DUTY,
+    ON_DUTY,
+    QUIET,
+    RAISED,
+    UPDATE,
+)
 from .ticks import Countdown, ticks_diff
 
 TEST_CAUSE = 0x80  # stands for a test among the causes the centre has to receipt
@@ -112,6 +125,13 @@ class Desk:
                 dc09.SIA_DCS,
                 dc09.report_body(account, _REPORT_OF.get(about.argument, dc09.PROGRAM), not began),
                 dc09.occurred(about.utc_s) + dc09.text(texts.technical(self._plan, about.argument, began, about.utc_s)),
+            )
+        if kind == ON_DUTY or kind == OFF_DUTY:
+            on = kind == ON_DUTY
+            return (
+                dc09.SIA_DCS,
+                dc09.report_body(account, dc09.OFF_DUTY, on),
+                dc09.occurred(about.utc_s) + dc09.text(texts.duty(self._plan, on, about.utc_s)),
             )
         alarm = record if about == _ALARM else about
         facts = self._box.facts_of(alarm.test, alarm.utc_s)
@@ -225,7 +245,7 @@ class Desk:
             return Job(_ALARM, record.frame_sequence, _ALARM)
         later = _pausing(self._later, t_ms)
         if not later:
-            for most, notices_rank in ((FAULT, 1), (MENDED + 1, 3)):
+            for most, notices_rank in ((FAULT, 1), (OFF_DUTY + 1, 3)):
                 if rank <= notices_rank:
                     return None
                 for notice in record.notices:

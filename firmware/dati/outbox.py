@@ -22,6 +22,8 @@ from .record import (
     ENDED,
     FAULT,
     KINDS,
+    OFF_DUTY,
+    ON_DUTY,
     QUIET,
     RAISED,
     UPDATE,
@@ -135,6 +137,13 @@ class Outbox:
         """A fault of `supervision` began or ended: told to the centre, or to the contacts where that is not to be."""
         self._faults.tell(fault, began, self._clock.utc_s(t_ms))
         self.changed = True
+
+    def duty(self, on, t_ms):
+        """Duty begins or ends. The centre hears of it: one that no longer beats is missed, unless it is off duty."""
+        if self._desk is not None:
+            self.record.drop((ON_DUTY, OFF_DUTY), 0)
+            self.record.add(ON_DUTY if on else OFF_DUTY, 0, self._clock.utc_s(t_ms), CENTRE_BIT)
+            self.changed = True
 
     def guard(self, on, t_ms):
         """On duty: heartbeats to the centre from now on."""

@@ -17,9 +17,13 @@ CANCELLED = 3  # argument: the causes whose end the centre has not received yet
 ENDED = 4  # the same
 FAULT = 5  # argument: a fault of `supervision`
 MENDED = 6
+ON_DUTY = 7  # duty began, or ended: the centre misses only who is on duty
+OFF_DUTY = 8
 KINDS = ((UPDATE, "update"), (ACKNOWLEDGED, "acknowledged"), (CANCELLED, "cancelled"), (ENDED, "ended")) + (
     (FAULT, "fault"),
     (MENDED, "mended"),
+    (ON_DUTY, "on duty"),
+    (OFF_DUTY, "off duty"),
 )
 
 BY_CENTRE = 100

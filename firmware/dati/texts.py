@@ -220,6 +220,11 @@ def technical(plan, fault, began, utc_s):
     return _joined("%s %s: %s" % (_word(plan, "fault" if began else "mended"), _who(plan), named), when(plan, utc_s))
 
 
+def duty(plan, on, utc_s):
+    """Duty began, or ended."""
+    return _joined("%s: %s" % (_who(plan), _word(plan, "on_duty" if on else "off_duty")), when(plan, utc_s))
+
+
 def status(plan, facts, on_duty, in_alarm):
     """The answer to STATUS. Never a position: that leaves with an alarm or a test only."""
     state = _word(plan, "on_duty" if on_duty else "off_duty")
