@@ -124,10 +124,13 @@ class Outbox:
         record.add(ACKNOWLEDGED, by, record.utc_s, told & ~CENTRE_BIT if by == BY_CENTRE else told)
         self.changed = True
 
-    def cancelled(self, t_ms):
+    def sign_of_life(self):
+        """The worker has given one: whoever asked is told."""
         if self.asker:
             self.answer(self.asker, texts.alive(self._plan))
             self.asker = ""
+
+    def cancelled(self, t_ms):
         self._end(CANCELLED, t_ms)
 
     def cleared(self, t_ms):

@@ -30,6 +30,7 @@ DUTY_REFUSED = 34
 STEP_DONE = 35
 REFUSED = 36  # what was asked for cannot be done now
 DELIVERED = 37  # the alarm has reached somebody
+ALONE = 38  # there is no network for the alarm: nobody can be reached now
 
 SIGNALS = (
     (OFF_DUTY, "off_duty"),
@@ -55,6 +56,7 @@ SIGNALS = (
     (STEP_DONE, "step_done"),
     (REFUSED, "refused"),
     (DELIVERED, "delivered"),
+    (ALONE, "alone"),
 )
 
 

@@ -65,7 +65,7 @@ class Switchboard:
         if wearable.outbox.record.test:
             wearable.test_arrived(t_ms)
         else:
-            wearable.beeps.append(signals.DELIVERED)
+            wearable.beep(signals.DELIVERED)
 
     def on_command(self, verb, source, t_ms):
         wearable = self._wearable

@@ -33,6 +33,8 @@ _MODEM_MS = 50  # while the modem has something to say
 _SLOW_MS = 200  # in an alarm
 _SILENT_MS = 1000  # without samples; they come twice a second
 _LOOK_MS = 1000  # between looks at what is supervised
+_ALONE_MS = 10000  # an alarm without a network; a modem that has just lost one may find the next
+_ALONE_AGAIN_MS = 60000  # elektro.net on DIN VDE V 0825-1: a lost link is told again and again
 _STORAGE_AGAIN_MS = 10000  # until storage that failed is tried again
 _RECOVERED_PERCENT = 5  # above the limit of a low battery: the voltage sways as the modem sends
 
@@ -73,6 +75,7 @@ class Wearable:
         self._heard_ms = -1
         self._storage = Countdown(settings.heartbeat_interval_ms)  # until it is tried
         self._losing = False  # samples are missing, and that was noted
+        self._alone = Countdown(_ALONE_MS)
         self._sampled_ms = t_ms  # up to which the device's time has come
         self._look.start(t_ms)
         self._storage.start(t_ms)
@@ -198,7 +201,7 @@ class Wearable:
         up = (vertical.x_q14, vertical.y_q14, vertical.z_q14)
         refused = self.duty == duty.ON or self.device.alarm.state != QUIET
         if refused or not recorder.begin(settings_text(self.settings), firmware, up, self.clock.utc_s(t_ms), t_ms):
-            self.beeps.append(signals.REFUSED)
+            self.beep(signals.REFUSED)
             return False
         self.device = RecordedDevice(self.settings, t_ms, recorder)
         self.device.bank.set_vertical(*up)
@@ -290,12 +293,13 @@ class Wearable:
                 self.outbox.add_cause(device.alarm.causes, t_ms)
             elif code == CANCELLED:
                 self.outbox.cancelled(t_ms)
+                self.outbox.sign_of_life()
             elif code == ACKNOWLEDGED:
                 self.outbox.acknowledged(t_ms)
             elif code == CLEARED:
                 self.outbox.cleared(t_ms)
             elif code == REFUSED:
-                self.beeps.append(signals.REFUSED)
+                self.beep(signals.REFUSED)
             if code == ALARM or code == CAUSE_ADDED or code == ACKNOWLEDGED or code == CLEARED:
                 self.save()
 
@@ -351,7 +355,7 @@ class Wearable:
         test.tick(t_ms)
         if test.changed:
             test.changed = False
-            self.beeps.append(signals.STEP_DONE)
+            self.beep(signals.STEP_DONE)
         if test.step == duty.LINK and not test.over and not self._test.running:
             self.test_alarm(t_ms)
         if test.over:
@@ -375,7 +379,7 @@ class Wearable:
             self._test.stop()
             self.outbox.cleared(t_ms)
         self.note_text(journal.DUTY_REFUSED, why, t_ms)
-        self.beeps.append(signals.DUTY_REFUSED)
+        self.beep(signals.DUTY_REFUSED)
 
     def _set_duty(self, state, t_ms):
         before = self.duty
@@ -383,7 +387,7 @@ class Wearable:
         on = state == duty.ON
         if on != (before == duty.ON):
             self.note(journal.DUTY_BEGUN if on else journal.DUTY_ENDED, 0, t_ms)
-            self.beeps.append(signals.DUTY_BEGUN if on else signals.DUTY_ENDED)
+            self.beep(signals.DUTY_BEGUN if on else signals.DUTY_ENDED)
             self.device.guard(on)
             self.outbox.guard(on, t_ms)
             self._silence.start(t_ms)
@@ -402,6 +406,7 @@ class Wearable:
             self._silent = False
         if self._silence.ran_out(t_ms):
             self._silent = True
+        self._tell_alone(t_ms)
         watch.observe(supervision.NETWORK, on and not (modem.registered or modem.sms_only), t_ms)
         # A modem that restarts knows of no SIM for a while: that is no news of it.
         sim_fails = watch.has(supervision.SIM) if modem.sim == SIM_UNKNOWN else modem.sim >= SIM_ABSENT
@@ -429,6 +434,18 @@ class Wearable:
             self._storage.delay_ms = _STORAGE_AGAIN_MS
             self._storage.start(t_ms)
         return failing
+
+    def _tell_alone(self, t_ms):
+        """Over the sound of an alarm that cannot leave the worker hears just that."""
+        if self.device.alarm.state != IN_ALARM or self.modem.registered or self.modem.sms_only:
+            self._alone.stop()
+        elif self._alone.ran_out(t_ms):
+            self.beep(signals.ALONE)
+            self._alone.delay_ms = _ALONE_AGAIN_MS
+            self._alone.start(t_ms)
+        elif not self._alone.running:
+            self._alone.delay_ms = _ALONE_MS
+            self._alone.start(t_ms)
 
     def on_fault(self, fault, began, t_ms):
         """`supervision` tells that a fault began or ended."""
@@ -487,6 +504,11 @@ class Wearable:
         if self.recorder is not None:
             return signals.RECORDING
         return signals.ON_DUTY if self.duty == duty.ON else signals.OFF_DUTY
+
+    def beep(self, signal):
+        """A short signal, for the runtime to play."""
+        self.beeps.append(signal)
+        self.log("beep", signals.name_of(signal))
 
     def save(self, again=False):
         """Keep what must survive a reset; True once it is safe. `again`: though it has not changed."""

@@ -74,6 +74,7 @@ _PATTERNS = {
     signals.DUTY_REFUSED: (_beeps(4, _LOW, _ONCE, 400, 200), _beeps(4, 1, _ONCE, 400, 200)),
     signals.STEP_DONE: (_beeps(1, _HIGH, _ONCE), _beeps(1, 1, _ONCE)),
     signals.REFUSED: (_beeps(1, _LOW, _ONCE, 600), _beeps(1, 1, _ONCE, 600)),
+    signals.ALONE: (_beeps(3, _LOW, _ONCE, 600, 300), _beeps(3, 1, _ONCE, 600, 300)),
     signals.DELIVERED: (_beeps(3, _HIGH, _ONCE, 80, 80), _beeps(3, 1, _ONCE, 80, 80)),
 }
 
