@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
 import typer
-from dati import duty, supervision
 from dati import events as codes
 from dati.alarm import STATES
 from dati.clock import stamp
@@ -28,8 +27,6 @@ _WORDS = {
     "request": dict(codes.REQUESTS),
     "signal": dict(STATES),
     "reset": dict(RESETS),
-    "fault": dict(supervision.FAULTS),
-    "step": dict(duty.STEPS),
 }
 
 

@@ -38,17 +38,16 @@ NOTE = 54
 MISSED = 55
 
 # (code, name, what its payload is): "none", "text" (UTF-8), or a signed number of 4 bytes and what it means: "count",
-# a word for which there is a table ("cause" and the like as in EVENTS, "reset" below, "fault" of `supervision`, "step"
-# of `duty`).
+# a word for which there is a table ("cause" and the like as in EVENTS, "reset" below).
 KINDS = EVENTS + (
     (STARTED, "started", "reset"),
     (DUTY_BEGUN, "duty_begun", "none"),
     (DUTY_ENDED, "duty_ended", "none"),
-    (DUTY_REFUSED, "duty_refused", "step"),
-    (TEST_PASSED, "test_passed", "step"),
-    (TEST_FAILED, "test_failed", "step"),
-    (FAULT_BEGAN, "fault_began", "fault"),
-    (FAULT_ENDED, "fault_ended", "fault"),
+    (DUTY_REFUSED, "duty_refused", "text"),  # the step that failed, or why
+    (TEST_PASSED, "test_passed", "text"),  # the steps
+    (TEST_FAILED, "test_failed", "text"),  # the sensor's, and why
+    (FAULT_BEGAN, "fault_began", "text"),  # of `supervision`
+    (FAULT_ENDED, "fault_ended", "text"),
     (COMMAND_ACCEPTED, "command_accepted", "text"),  # which, from whom
     (COMMAND_IGNORED, "command_ignored", "text"),  # and why
     (SENT, "sent", "text"),  # by which channel, to whom, what
