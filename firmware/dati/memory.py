@@ -25,11 +25,13 @@ class Memory:
         self.counter = 0
         self.vertical = (0, 0, 0)
         self.outbox = b""
+        self.lost = False  # something was saved, and could not be taken back
         self._saved = b""
 
     def load(self):
         """Take back what was saved. False where there is nothing, or nothing that this version wrote."""
         data = self.slots.load()
+        self.lost = data is not None or self.slots.damaged or self.slots.failed
         if data is None:
             return False
         end = data.find(b"\n")
@@ -45,6 +47,7 @@ class Memory:
         self.vertical = (fields[8], fields[9], fields[10])
         self.outbox = bytes(data[end + 1 :])
         self._saved = bytes(data)
+        self.lost = False
         return True
 
     def encode(self):

@@ -15,28 +15,34 @@ from .events import (
     CAUSE_ADDED,
     CLEARED,
     DEAD_MAN,
+    PRE_ALARM,
     REFUSED,
     SAMPLES_LOST,
     SIGNAL,
 )
 from .memory import Memory
-from .modem import DEAD, SIM_ABSENT, SIM_UNKNOWN, Modem
+from .modem import DEAD, READY, SIM_ABSENT, SIM_UNKNOWN, Modem
 from .outbox import Outbox
 from .place import PlaceWatch
 from .position import Position
+from .record import QUIET as NOTHING_OWED
 from .supervision import StuckAxis, Supervision
 from .switchboard import Switchboard
-from .ticks import Countdown, ticks_diff
+from .ticks import Countdown, ticks_add, ticks_diff
 
 _FAST_MS = 20  # between turns while the worker is waited for, or the vibrator is to be pulsed
 _MODEM_MS = 50  # while the modem has something to say
 _SLOW_MS = 200  # in an alarm
 _SILENT_MS = 1000  # without samples; they come twice a second
+_SOON_MS = 200  # the same while they are asked for all the time, or the sensor is known to be silent
+_MOST_BEEPS = 4  # that wait; the newest counts
+_TAP_MS = 1000  # a button held so long was not only pressed
 _LOOK_MS = 1000  # between looks at what is supervised
 _ALONE_MS = 10000  # an alarm without a network; a modem that has just lost one may find the next
 _ALONE_AGAIN_MS = 60000  # elektro.net on DIN VDE V 0825-1: a lost link is told again and again
 _STORAGE_AGAIN_MS = 10000  # until storage that failed is tried again
 _RECOVERED_PERCENT = 5  # above the limit of a low battery: the voltage sways as the modem sends
+_KEPT = (PRE_ALARM, ALARM, CAUSE_ADDED, CANCELLED, ACKNOWLEDGED, CLEARED)  # what a reset must not undo
 
 
 class Wearable:
@@ -74,6 +80,8 @@ class Wearable:
         self._silent = False
         self._heard_ms = -1
         self._storage = Countdown(settings.heartbeat_interval_ms)  # until it is tried
+        self._cord_out = False
+        self._told = 0  # faults whose beginning was told: bits 1 << fault
         self._losing = False  # samples are missing, and that was noted
         self._alone = Countdown(_ALONE_MS)
         self._sampled_ms = t_ms  # up to which the device's time has come
@@ -90,15 +98,22 @@ class Wearable:
         if found:
             memory = self.memory
             self.device.bank.set_vertical(*memory.vertical)
-            self.outbox.restore(memory.outbox, t_ms)
+            if not self.outbox.restore(memory.outbox, t_ms) and memory.outbox:
+                self.note_text(journal.NOTE, "messages to be sent: not of this version", t_ms)
+            if self.outbox.record.test:
+                self.outbox.cleared(t_ms)  # nobody waits for its answer any more
             self.device.resume(memory.state, memory.causes)
             if memory.on_duty:
-                self._set_duty(duty.ON, t_ms)
+                self._set_duty(duty.ON, t_ms, True)
                 if not memory.expected:
                     self.supervision.happened(supervision.RESTART, t_ms)
             memory.expected = False
             self.follow(t_ms)
             self.save()
+        elif self.memory.lost:
+            # It may have been on duty, or in an alarm: it must not just be dark.
+            self.note_text(journal.NOTE, "state lost: off duty", t_ms)
+            self.beep(signals.DUTY_REFUSED)
         self.modem.start(t_ms)
 
     # --- what happens to it ---
@@ -109,8 +124,10 @@ class Wearable:
         passed_ms = ticks_diff(t_ms, self._sampled_ms)
         if count == 0:
             # The device's time is the samples'. Without any it must go on all the same, or a held SOS never counts.
-            if passed_ms > (_SILENT_MS if self.sensor_ok else _FAST_MS):
-                self._lose(passed_ms * rate_hz // 1000, t_ms)
+            if passed_ms > (_SILENT_MS if self.sensor_ok and not self.waited_for else _SOON_MS):
+                lost = passed_ms * rate_hz // 1000
+                self._sampled_ms = ticks_add(self._sampled_ms, lost * 1000 // rate_hz)  # the rest is not forgotten
+                self._lose(lost, t_ms)
             return
         if overflowed:
             self._lose(max(1, passed_ms * rate_hz // 1000 - count), t_ms)
@@ -127,10 +144,8 @@ class Wearable:
             self.sensor_suspect = True
 
     def _lose(self, count, t_ms):
-        self._sampled_ms = t_ms
-        if count > 0:
-            self.device.lost(count)
-            self.follow(t_ms)
+        self.device.lost(count)
+        self.follow(t_ms)
 
     def sensor(self, ok, t_ms):
         """Whether the sensor works: it answers, is the part it should be, and passed its self-test if asked for one."""
@@ -144,10 +159,11 @@ class Wearable:
 
     def sos(self, pressed, t_ms):
         test = self.function_test
-        if pressed and test is not None and test.step == duty.PRESS:
+        tested = pressed and test is not None and test.step == duty.PRESS
+        if tested:
             test.done(duty.PRESS, t_ms)
-        elif pressed:
-            self.device.press_sos()
+        if pressed and not (tested and self.settings.sos_hold_ms < _TAP_MS):
+            self.device.press_sos()  # even then: whoever holds it means it
         else:
             self.device.release_sos()
         self.follow(t_ms)
@@ -163,6 +179,7 @@ class Wearable:
         self.follow(t_ms)
 
     def cord(self, pulled, t_ms):
+        self._cord_out = pulled
         if pulled and self.duty == duty.ON:
             self.device.pull_cord()
         else:
@@ -175,13 +192,11 @@ class Wearable:
         if charging != self.charging:
             self.charging = charging
             self.note(journal.CHARGING_BEGAN if charging else journal.CHARGING_ENDED, percent, t_ms)
-            # In an alarm the device stays what it is: a cradle is no acknowledgement.
-            if self.device.alarm.state == QUIET:
-                if charging:
-                    self._end_test(t_ms)
-                    self._set_duty(duty.CHARGING, t_ms)
-                elif self.duty == duty.CHARGING:
-                    self._set_duty(duty.OFF, t_ms)
+        # In an alarm the device stays what it is: a cradle is no acknowledgement.
+        if self.device.alarm.state == QUIET and charging != (self.duty == duty.CHARGING):
+            if charging:
+                self._end_test(t_ms)
+            self._set_duty(duty.CHARGING if charging else duty.OFF, t_ms)
         if self.function_test is not None and percent >= 0:
             self.function_test.battery(percent, t_ms)
 
@@ -226,6 +241,7 @@ class Wearable:
         urgent = self.device.alarm.state != QUIET or self._test.running
         self.place.tick(self.duty == duty.ON, urgent, self.clock.utc_s(t_ms), t_ms)
         self._tell_facts(t_ms)
+        self._insist(t_ms)
         self.modem.tick(t_ms)
         self.outbox.tick(t_ms)
         self.supervision.tick(t_ms)
@@ -273,46 +289,50 @@ class Wearable:
     # --- alarm ---
 
     def follow(self, t_ms):
-        """Draw the consequences of the device's events."""
-        device = self.device
-        events = device.events
+        """Draw the consequences of the device's events.
+
+        What a reset must not undo is kept first, whole and in one piece; the journal takes its time, and comes after.
+        """
+        events = self.device.events
+        if events.count == 0:
+            return
+        happened = []
+        keep = False
         while events.count:
             code = events.code()
             argument = events.argument()
             if self.recorder is not None:
                 self.recorder.event(code, argument, events.t_ms())
             events.drop()
-            if code == SIGNAL:
-                continue
-            if code != SAMPLES_LOST or not self._losing:
-                self.note(code, argument, t_ms)
-            self._losing = self._losing or code == SAMPLES_LOST
-            if code == ALARM:
-                self._raise(argument, t_ms)
-            elif code == CAUSE_ADDED and device.alarm.state == IN_ALARM:
-                self.outbox.add_cause(device.alarm.causes, t_ms)
-            elif code == CANCELLED:
-                self.outbox.cancelled(t_ms)
-                self.outbox.sign_of_life()
-            elif code == ACKNOWLEDGED:
+            happened.append((code, argument))
+            keep = keep or code in _KEPT
+            if code == ACKNOWLEDGED:
                 self.outbox.acknowledged(t_ms)
             elif code == CLEARED:
                 self.outbox.cleared(t_ms)
+            elif code == CANCELLED:
+                self.outbox.sign_of_life()
             elif code == REFUSED:
                 self.beep(signals.REFUSED)
-            if code == ALARM or code == CAUSE_ADDED or code == ACKNOWLEDGED or code == CLEARED:
-                self.save()
+        self._insist(t_ms)
+        if keep:
+            self.save()
+        for code, argument in happened:
+            if code != SIGNAL and not (code == SAMPLES_LOST and self._losing):
+                self.note(code, argument, t_ms)
+            self._losing = self._losing or code == SAMPLES_LOST
 
-    def _raise(self, causes, t_ms):
-        memory = self.memory
-        self._end_test(t_ms)
-        if memory.state == IS_ACKNOWLEDGED:
-            self.outbox.add_cause(causes, t_ms)
+    def _insist(self, t_ms):
+        """What the alarm is raised for, the outbox tells: whatever became of the event, over a crash or a reset."""
+        alarm = self.device.alarm
+        record = self.outbox.record
+        if alarm.state != IN_ALARM or not alarm.causes & ~record.causes:
             return
-        memory.number = memory.number % 9999 + 1
-        memory.utc_s = self.clock.utc_s(t_ms)
+        self._end_test(t_ms)
+        if record.state == NOTHING_OWED:
+            self.memory.number = self.memory.number % 9999 + 1
         self._tell_facts(t_ms)
-        self.outbox.alarm(memory.number, causes, t_ms)
+        self.outbox.alarm(self.memory.number, alarm.causes, t_ms)
 
     def test_alarm(self, t_ms):
         """A message that says TEST, to whom an alarm would go first."""
@@ -324,17 +344,24 @@ class Wearable:
 
     def test_arrived(self, t_ms):
         """Somebody has, or has receipted, the test alarm."""
-        if self._test.running:
-            self._test.stop()
+        self._end_test_alarm(t_ms)
+        if self.function_test is not None:
+            self.function_test.done(duty.LINK, t_ms)
+
+    def _end_test_alarm(self, t_ms):
+        self._test.stop()
+        if self.outbox.record.test:
             self.outbox.cleared(t_ms)
-            if self.function_test is not None:
-                self.function_test.done(duty.LINK, t_ms)
 
     # --- duty ---
 
     def _toggle_duty(self, t_ms):
-        if self.duty == duty.OFF:
+        if self.device.alarm.state != QUIET or self.duty == duty.CHARGING:
+            self.beep(signals.REFUSED)
+        elif self.duty == duty.OFF:
             missing = self.plan.missing()
+            if not missing and self._cord_out and self.settings.tear_off_enabled:
+                missing = "cord"
             if missing:
                 self._refuse_duty(missing, t_ms)
                 return
@@ -343,12 +370,12 @@ class Wearable:
             self.sensor_suspect = True
         elif self.duty == duty.TESTING:
             self._refuse_duty("given up", t_ms)
-        elif self.duty == duty.ON and self.device.alarm.state == QUIET:
+        else:
             self._set_duty(duty.OFF, t_ms)
 
     def _tick_test(self, t_ms):
         if self._test.ran_out(t_ms):
-            self.outbox.cleared(t_ms)
+            self._end_test_alarm(t_ms)
         test = self.function_test
         if test is None:
             return
@@ -370,18 +397,16 @@ class Wearable:
         """A true alarm, or the charger, ends a function test."""
         if self.function_test is not None:
             self._refuse_duty("interrupted", t_ms)
-        self._test.stop()
+        self._end_test_alarm(t_ms)
 
     def _refuse_duty(self, why, t_ms):
         self.function_test = None
         self.duty = duty.OFF
-        if self._test.running:
-            self._test.stop()
-            self.outbox.cleared(t_ms)
+        self._end_test_alarm(t_ms)
         self.note_text(journal.DUTY_REFUSED, why, t_ms)
         self.beep(signals.DUTY_REFUSED)
 
-    def _set_duty(self, state, t_ms):
+    def _set_duty(self, state, t_ms, resumed=False):
         before = self.duty
         self.duty = state
         on = state == duty.ON
@@ -390,8 +415,13 @@ class Wearable:
             self.beep(signals.DUTY_BEGUN if on else signals.DUTY_ENDED)
             self.device.guard(on)
             self.outbox.guard(on, t_ms)
+            if not resumed:
+                self.outbox.duty(on, t_ms)
             self._silence.start(t_ms)
             self._silent = False
+            for fault, _ in supervision.FAULTS:
+                if on and self.supervision.has(fault):
+                    self._tell(fault, t_ms)  # it began when it was nobody's business
             self.save()
 
     # --- supervision ---
@@ -411,7 +441,9 @@ class Wearable:
         # A modem that restarts knows of no SIM for a while: that is no news of it.
         sim_fails = watch.has(supervision.SIM) if modem.sim == SIM_UNKNOWN else modem.sim >= SIM_ABSENT
         watch.observe(supervision.SIM, sim_fails, t_ms)
-        watch.observe(supervision.MODEM, modem.state == DEAD, t_ms)
+        # One that was dead is tried again and again: only an answer is news of it.
+        dead = modem.state != READY if watch.has(supervision.MODEM) else modem.state == DEAD
+        watch.observe(supervision.MODEM, dead, t_ms)
         watch.observe(supervision.CENTRE, on and self.plan.centre is not None and self._silent, t_ms)
         enough = self.settings.low_battery_percent + (_RECOVERED_PERCENT if watch.has(supervision.BATTERY) else 0)
         low = 0 <= self.battery_percent < enough
@@ -450,9 +482,17 @@ class Wearable:
     def on_fault(self, fault, began, t_ms):
         """`supervision` tells that a fault began or ended."""
         self.note_text(journal.FAULT_BEGAN if began else journal.FAULT_ENDED, supervision.name_of(fault), t_ms)
+        if began and self.duty == duty.ON:
+            self._tell(fault, t_ms)
+        elif not began and self._told & 1 << fault:
+            self._told &= ~(1 << fault)
+            self.outbox.technical(fault, False, t_ms)
+
+    def _tell(self, fault, t_ms):
+        self._told |= 1 << fault
         # A sensor that fails on duty is an alarm of its own: the device is blind.
-        if self.duty == duty.ON and not (fault == supervision.SENSOR and began):
-            self.outbox.technical(fault, began, t_ms)
+        if fault != supervision.SENSOR:
+            self.outbox.technical(fault, True, t_ms)
 
     def tell_time(self, utc_s, t_ms):
         if self.clock.set(utc_s, t_ms):
@@ -507,6 +547,8 @@ class Wearable:
 
     def beep(self, signal):
         """A short signal, for the runtime to play."""
+        if len(self.beeps) == _MOST_BEEPS:
+            self.beeps.pop(0)
         self.beeps.append(signal)
         self.log("beep", signals.name_of(signal))
 
