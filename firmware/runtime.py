@@ -4,7 +4,6 @@ Nothing here decides. Each part of a turn is guarded: one that fails becomes a t
 that goes on failing lets the watchdog bite, and the device then takes up duty and alarm where they were.
 """
 
-import binascii
 import gc
 import json
 import time
@@ -17,10 +16,9 @@ from dati.ticks import Countdown
 from dati.wearable import Wearable
 from drivers.bus import SensorError, nearest
 from drivers.watchdog import COMMUNICATION, DETECTORS, SAMPLER
+from service import Service
 
 SETTINGS = "settings.json"  # in the board's store, written by `dati flash`
-FIRMWARE = "firmware"  # a hash of what is flashed, by the same
-LOG = "log.mcap"
 
 _IDLE_MS = 500  # between turns when nothing is due: with the sensor's watermark, half a second of samples
 _HOUSE_MS = 10000  # between looks at battery and sensor registers
@@ -63,6 +61,7 @@ class Runtime:
         if self.problem:
             self.wearable.note_text(journal.NOTE, self.problem, t_ms)
         self._house.start(t_ms)
+        self.service = Service(board, self.wearable)
         self._record = Countdown(_RECORD_MS)
         if board.buttons.cancel.held():
             self._record.start(t_ms)
@@ -77,7 +76,9 @@ class Runtime:
             wait_ms = min(wait_ms, board.signals.due_ms(time.ticks_ms()))
             if board.buttons.busy:
                 wait_ms = min(wait_ms, 20)
-            board.sleep(wait_ms, wearable.may_doze)
+            if self.service.busy:
+                wait_ms = min(wait_ms, 20)
+            board.sleep(wait_ms, wearable.may_doze and not self.service.busy)
 
     def turn(self, t_ms):
         """Every part once."""
@@ -86,6 +87,7 @@ class Runtime:
         self._guarded("modem", self._turn_modem, t_ms)
         self._guarded("house", self._turn_house, t_ms)
         self._guarded("signals", self._turn_signals, t_ms)
+        self._guarded("service", self.service.turn, t_ms)
 
     def _guarded(self, part, work, t_ms):
         try:
@@ -118,10 +120,7 @@ class Runtime:
         if not self.board.buttons.cancel.held():
             self._record.stop()
         elif self._record.ran_out(t_ms):
-            from dati.recorder import Recorder
-
-            firmware = self.board.store.read(FIRMWARE).decode() or "unknown"
-            self.wearable.record(Recorder(self.board.store, LOG, binascii.crc32), firmware, t_ms)
+            self.service.record(t_ms)
 
     def _turn_sensor(self, t_ms):
         board = self.board

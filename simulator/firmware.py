@@ -93,6 +93,7 @@ class _Firmware:
             "cryptolib": shims["aes"],
             "micropython": shims["constants"],
             "gc": shims["idle_gc"],
+            "select": shims["console"],
         }
         try:
             with _in_place(stand_ins):
@@ -103,14 +104,15 @@ class _Firmware:
         finally:
             sys.path.remove(str(ROOT))
             for name in set(sys.modules) - before:
-                if name.partition(".")[0] in ("main", "runtime", "drivers", "boards", "host"):
+                if name.partition(".")[0] in ("main", "runtime", "service", "drivers", "boards", "host"):
                     self.modules[name] = sys.modules.pop(name)
+        self.modules["drivers.console"].__dict__["sys"] = shims["console"]
         for module in self.modules.values():
             module.__dict__["open"] = shims["files"].open
 
     @staticmethod
     def _import_shims() -> dict[str, ModuleType]:
-        names = ("host", "machine", "esp32", "ticks", "files", "aes", "constants", "idle_gc")
+        names = ("host", "machine", "esp32", "ticks", "files", "aes", "constants", "idle_gc", "console")
         shims: dict[str, ModuleType] = {}
         for name in names:
             spec = importlib.util.spec_from_file_location(name, SHIMS / f"{name}.py")
@@ -178,7 +180,7 @@ class MicroPythonRuntime(Runtime):
         with tempfile.TemporaryDirectory(prefix="dati-") as folder:
             for name in ("dati", "drivers", "boards"):
                 shutil.copytree(ROOT / name, Path(folder) / name, ignore=shutil.ignore_patterns("__pycache__"))
-            for name in ("main.py", "runtime.py"):
+            for name in ("main.py", "runtime.py", "service.py"):
                 shutil.copy(ROOT / name, Path(folder) / name)
             shutil.copytree(SHIMS, Path(folder) / "shims", ignore=shutil.ignore_patterns("__*"))
             process = subprocess.Popen(

@@ -67,6 +67,7 @@ ACTIONS: dict[str, tuple[type | tuple[type, ...], str]] = {
     "fault": (str, "one of FAULTS"),
     "steps": (int, "of fault power_cut: bytes of flash still written; of garbage: bytes"),
     "axis": (int, "of fault stuck_axis: 0 x, 1 y, 2 z"),
+    "console": (str, "a line that the host writes on the USB console"),
     "note": (str, "into the timeline"),
 }
 FAULTS = {
@@ -80,8 +81,10 @@ FAULTS = {
     "garbage": "noise on the modem's UART",
     "modem_mute": "the modem hears and says nothing",
     "modem_back": "it speaks again",
+    "modem_hung": "it says nothing until its power is cycled",
     "modem_restart": "it restarts by itself",
     "gnss_dead": "the receiver says nothing any more",
+    "gnss_back": "it speaks again",
     "flash_failing": "every access fails",
     "flash_full": "nothing more fits",
     "flash_back": "the flash works again",

@@ -74,6 +74,8 @@ class VirtualBoard:
         self.on_power: Callable[[str, str], None] = lambda part, state: None
         self.on_cut: Callable[[], None] = lambda: None  # the cell is out: for all that hangs on it
         self.next_interrupt_us: Callable[[], int | None] = lambda: None  # when a wake pin will rise by itself
+        self.console = ""  # what the host has written and nobody read yet
+        self.on_console: Callable[[str], None] = lambda text: None
         self.end_us = 1 << 62
         self.start_ticks_ms = 0
         self.random = random.Random(seed)
@@ -308,6 +310,18 @@ class VirtualBoard:
     def do_random(self, count: int) -> bytes:
         return self.random.randbytes(count)
 
+    # console
+
+    def do_console_any(self) -> int:
+        return len(self.console)
+
+    def do_console_read(self, count: int) -> str:
+        text, self.console = self.console[:count], self.console[count:]
+        return text
+
+    def do_console_write(self, text: str) -> None:
+        self.on_console(text)
+
     # flash
 
     def do_file_open(self, name: str, mode: str) -> int:
@@ -337,8 +351,8 @@ class VirtualBoard:
     def do_file_mkdir(self, name: str) -> None:
         self.flash.mkdir(name)
 
-    def do_file_list(self) -> str:
-        return "\n".join(self.flash.listdir())
+    def do_file_list(self, path: str) -> str:
+        return "\n".join(self.flash.listdir(path))
 
     def do_file_remove(self, name: str) -> None:
         self.flash.remove(name)

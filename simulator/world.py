@@ -28,7 +28,7 @@ from simulator.parts.modem import VirtualModem
 from simulator.parts.network import Network, Sim
 from simulator.parts.network_calls import Contact
 from simulator.scenario import REGISTRATIONS, Scenario
-from simulator.virtual_board import SOFT, WATCHDOG, Uart, VirtualBoard
+from simulator.virtual_board import SOFT, Uart, VirtualBoard
 
 UTC_BEGIN = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
 HOST, PORT, ACCOUNT = "centre.example", 10500, "1234"
@@ -147,6 +147,7 @@ class World:
         self._wire_modem(values.get("sky", {}), folder)
         self._wire_worker()
         self._set_up_flash()
+        self.board.on_console = self._hear_console
         for s, words in truth.pieces:
             if s <= scenario.end_s:
                 self.clock.at_us(round(s * 1e6), partial(self.timeline.note, "worker", "moves", words))
@@ -228,6 +229,7 @@ class World:
     def _wire_modem(self, sky: dict[str, Any], folder: Path) -> None:
         about, board = self.about, self.board
         self.gnss = self._receiver(sky, folder)
+        self._gnss_line: Any = None  # who hears it, while it is dead
         line, nmea = Uart(), Uart()
         board.uarts[about["modem_uart"][0]] = line
         on_nmea = None
@@ -383,11 +385,21 @@ class World:
             "battery_percent": self._set_battery,
             "charger": self._plug,
             "fault": lambda fault: self._break(fault, action),
+            "console": self._write_console,
             "note": lambda text: self.timeline.note("worker", "note", text),
         }
         for key, value in action.items():
             if key in do:
                 do[key](value)
+
+    def _write_console(self, line: str) -> None:
+        self.timeline.note("worker", "console", line)
+        self.board.console += line + "\n"
+
+    def _hear_console(self, text: str) -> None:
+        value = json.loads(text.removeprefix("!"))
+        # MicroPython's dictionaries keep no order.
+        self.timeline.note("device", "answers", json.dumps(value, sort_keys=True), value=value)
 
     def _pull(self, what: str) -> None:
         self._cord_in = what == "restore"
@@ -445,10 +457,14 @@ class World:
             modem.mute = True
         elif fault == "modem_back":
             modem.mute = False
+        elif fault == "modem_hung":
+            modem.hung = True
         elif fault == "modem_restart":
             modem.restart()
         elif fault == "gnss_dead":
-            self.gnss.on_line = lambda line: None
+            self.gnss.on_line, self._gnss_line = lambda line: None, self.gnss.on_line
+        elif fault == "gnss_back":
+            self.gnss.on_line = self._gnss_line
         elif fault in ("flash_failing", "flash_full"):
             flash.fault = fault.removeprefix("flash_")
         elif fault == "flash_back":
@@ -459,7 +475,7 @@ class World:
             else:
                 board.cut_power()
         elif fault == "watchdog":
-            board.restart(WATCHDOG)
+            board.stall_us = 3_600_000_000
         elif fault == "reset":
             board.restart(SOFT)
         elif fault == "slow_bus":

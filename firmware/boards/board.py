@@ -12,6 +12,7 @@ What this needs of MicroPython, all of it through plain imports, so that a simul
     machine.RTC()  .memory([data])
     machine.freq(hz), lightsleep(ms), reset(), reset_cause(), PWRON_RESET, WDT_RESET, DEEPSLEEP_RESET
     esp32.wake_on_ext0(pin, level), wake_on_ext1(pins, level), WAKEUP_ALL_LOW, WAKEUP_ANY_HIGH
+    select.poll() of sys.stdin, sys.stdin.read(1), sys.stdout.write(text)
     time.sleep_ms(ms), os.urandom(n), os.stat, mkdir, remove, rename, open(), cryptolib.aes(key, 2, iv)
 """
 
@@ -24,6 +25,7 @@ import machine
 from drivers.battery import Battery
 from drivers.bus import Bus
 from drivers.buttons import Buttons
+from drivers.console import Console
 from drivers.files import Files
 from drivers.modem_pins import ModemPins
 from drivers.signals import Signals
@@ -87,6 +89,7 @@ class Board:
         self._armed = None  # which of them were to wake it last time
         self._rtc = machine.RTC()
         self.store = Files(folder)
+        self.console = Console()
         esp32.wake_on_ext0(
             self.modem_pins.ring_pin, esp32.WAKEUP_ANY_HIGH if about["ring"][1] else esp32.WAKEUP_ALL_LOW
         )

@@ -25,6 +25,40 @@ BLIND = 10
 GUARD = 11  # value: 1 begun, 0 ended
 RESUME = 12  # value: state * 256 + causes
 
+
+
+def apply(device, what, value):
+    """Do to a device what a log says was done. Raises IndexError for a number that is none."""
+    if what == SOS_DOWN:
+        device.press_sos()
+    elif what == SOS_UP:
+        device.release_sos()
+    elif what == CANCEL:
+        device.cancel()
+    elif what == TEAR_OFF:
+        device.pull_cord()
+    elif what == TEAR_OFF_RESTORED:
+        device.restore_cord()
+    elif what == ACKNOWLEDGE:
+        device.acknowledge()
+    elif what == CLEAR:
+        device.clear(value)
+    elif what == ZERO:
+        device.zero()
+    elif what == LOST:
+        device.lost(value)
+    elif what == ASK:
+        device.ask()
+    elif what == BLIND:
+        device.blind()
+    elif what == GUARD:
+        device.guard(value != 0)
+    elif what == RESUME:
+        device.resume(value >> 8, value & 255)
+    else:
+        raise IndexError("no input %d" % what)
+
+
 _MAGIC = b"\x89MCAP0\r\n"
 _HEADER = 0x01
 _FOOTER = 0x02

@@ -26,6 +26,16 @@ class Files:
         with open(self._path(name), "rb") as file:
             return file.read()
 
+    def read_part(self, name, offset, count):
+        """At most `count` bytes from `offset` on."""
+        with open(self._path(name), "rb") as file:
+            file.seek(offset)
+            return file.read(count)
+
+    def names(self):
+        """What is there, sorted."""
+        return sorted(os.listdir(self._folder))
+
     def write(self, name, data):
         """Put `data` in place of what was there."""
         self._put(name, "wb", data)

@@ -27,6 +27,7 @@ def call(operation, *arguments):
 
 host.call = call
 
+import console  # noqa: E402
 import esp32  # noqa: E402
 import files  # noqa: E402
 import machine as _machine  # noqa: E402
@@ -49,6 +50,10 @@ sys.modules["machine"] = _machine
 sys.modules["esp32"] = esp32
 sys.modules["os"] = _Os
 builtins.open = files.open
+sys.modules["select"] = console
+import drivers.console  # noqa: E402
+
+drivers.console.sys = console
 call("memory", gc.mem_alloc())
 import main  # noqa: E402
 

@@ -46,7 +46,7 @@ def open(name, mode="r"):
 
 
 def listdir(path="/"):
-    names = host.call("file_list")
+    names = host.call("file_list", path)
     return names.split("\n") if names else []
 
 
