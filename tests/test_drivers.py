@@ -145,12 +145,39 @@ class Bench:
         return module
 
 
+class Terminal:
+    """What the host has typed and not yet been read, and what it was told."""
+
+    def __init__(self):
+        self.typed = ""
+        self.told = ""
+
+    def select(self):
+        made = types.ModuleType("select")
+        made.POLLIN = 1  # type: ignore[attr-defined]
+        made.poll = lambda: types.SimpleNamespace(  # type: ignore[attr-defined]
+            register=lambda stream, mask: None, poll=lambda ms: [(None, 1)] if self.typed else []
+        )
+        return made
+
+    def streams(self):
+        def read(count):
+            text, self.typed = self.typed[:count], self.typed[count:]
+            return text
+
+        def write(text):
+            self.told += text
+
+        return types.SimpleNamespace(stdin=types.SimpleNamespace(read=read), stdout=types.SimpleNamespace(write=write))
+
+
 def put_in(bench, monkeypatch):
     """Let the firmware's imports find the bench, and load the firmware anew."""
     const = types.ModuleType("micropython")
     const.const = lambda value: value  # type: ignore[attr-defined]
     cryptolib = types.ModuleType("cryptolib")
     modules = {"machine": bench.machine(), "esp32": bench.esp32(), "micropython": const, "cryptolib": cryptolib}
+    modules["select"] = Terminal().select()
     for name, module in modules.items():
         monkeypatch.setitem(sys.modules, name, module)
     monkeypatch.setattr(time, "sleep_ms", lambda ms: bench.slept.append(("plain", ms)), raising=False)
@@ -640,3 +667,51 @@ print(json.dumps(said))
         outputs.append(json.loads(done.stdout))
     assert outputs[0] == outputs[1]
     assert outputs[0][:7] == [0, 0, 0, 0, 1, 0, -1]
+
+
+# --- the console ---
+
+
+@pytest.fixture
+def terminal(bench, monkeypatch):
+    made = Terminal()
+    monkeypatch.setitem(sys.modules, "select", made.select())
+    module = load("drivers.console")
+    monkeypatch.setattr(module, "sys", made.streams())
+    made.console = module.Console()
+    return made
+
+
+def lines(terminal, turns=20):
+    found = [terminal.console.read_line() for _ in range(turns)]
+    return [line for line in found if line is not None]
+
+
+def test_the_console_gives_whole_lines_and_never_waits(terminal):
+    assert terminal.console.read_line() is None
+    terminal.typed = "dati sta"
+    assert lines(terminal) == []
+    terminal.typed = "tus\r\ndati files\n\n"
+    assert lines(terminal) == ["dati status", "dati files"]
+
+
+def test_a_turn_takes_only_so_much_of_what_was_typed(terminal):
+    terminal.typed = "x" * 1000 + "\n"
+    assert terminal.console.read_line() is None
+    assert 0 < len(terminal.typed) < 1000
+    assert lines(terminal) == ["x" * 1000]
+
+
+def test_a_line_too_long_is_dropped_whole_and_the_next_is_heard(terminal):
+    terminal.typed = "x" * 5000 + "\ndati status\n"
+    assert lines(terminal, 40) == ["dati status"]
+
+
+def test_noise_on_the_console_is_no_error(terminal):
+    terminal.typed = "\xff\xe9\x00dati status\n"
+    assert len(lines(terminal)) == 1
+
+
+def test_the_host_is_told_by_lines(terminal):
+    terminal.console.write_line("!{}")
+    assert terminal.told == "!{}\n"
