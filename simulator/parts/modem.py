@@ -1,8 +1,8 @@
 """A SIMCom modem at the level of its pins and its UART: A76XX and SIM7600, after their AT command manuals.
 
 Here are power, sleep and what it says by itself; the command line and the commands are in the modem_*.py beside.
-Everything happens on the virtual clock, so a run repeats exactly. Faults: `mute`, `slow`, `garbage()`, `restart()`,
-`brown_out()`.
+Everything happens on the virtual clock, so a run repeats exactly. Faults: `mute`, `hung`, `slow`, `garbage()`,
+`restart()`, `brown_out()`.
 """
 
 from __future__ import annotations
@@ -59,6 +59,7 @@ class VirtualModem:
         self.on_power: Callable[[str], None] = lambda power: None
         # Faults and variants.
         self.mute = False  # hears, and says nothing
+        self.hung = False  # the same, until its power is cycled
         self.slow = 1.0  # every answer takes so many times as long
         self.double_cr = False  # unsolicited lines begin with \r\r\n, as some firmwares have it
         self.state = OFF
@@ -157,6 +158,7 @@ class VirtualModem:
         was = self.state
         self._life += 1
         self.state = state
+        self.hung = False
         if was == ON:
             for part in self._parts:
                 part.stop()
@@ -225,7 +227,7 @@ class VirtualModem:
             self.line.receive(byte)
 
     def say(self, data: bytes) -> None:
-        if data and not self.mute:
+        if data and not self.mute and not self.hung:
             self._send(data)
 
     def urc(self, line: str, ring_ms: float | None = None) -> None:
