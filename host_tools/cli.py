@@ -7,7 +7,18 @@ import sys
 
 import typer
 
-from host_tools import configuration, corpora, evaluation, flashing, journals, regression, replaying, simulating, tradeoff
+from host_tools import (
+    configuration,
+    corpora,
+    evaluation,
+    flashing,
+    journals,
+    live,
+    regression,
+    replaying,
+    simulating,
+    tradeoff,
+)
 from host_tools.output import EXIT_FINE, EXIT_INTERRUPTED, EXIT_MISTAKE, err
 from simulator.errors import UserError
 
@@ -30,6 +41,8 @@ app.command("import")(corpora.import_)
 app.add_typer(corpora.app, name="corpus")
 app.command("journal")(journals.journal)
 app.command("verify")(journals.verify)
+app.command("monitor")(live.monitor)
+app.command("record")(live.record)
 app.command("settings")(configuration.settings)
 app.command("flash")(flashing.flash)
 app.command("engines")(configuration.engines)

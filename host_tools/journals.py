@@ -14,12 +14,13 @@ from dati.clock import stamp
 from dati.journal import KINDS, RESETS, end_of, find, record_at
 from rich.table import Table
 
+from datasets import sources as known
 from host_tools import choices
-from host_tools.output import EXIT_DIFFERENT, err, out, print_json
+from host_tools.output import EXIT_DIFFERENT, err, out, print_json, tracked
 from simulator.device_log import Difference, firmware_hash, first_difference, read_device_log
-from simulator.engines import Event
+from simulator.engines import Engine, Event
 from simulator.errors import UserError
-from simulator.replay import cause_names, event_line
+from simulator.replay import Options, cause_names, event_line
 
 _KINDS = {code: (name, payload) for code, name, payload in KINDS}
 _WORDS = {
@@ -131,15 +132,28 @@ def _bytes_of(file: Path) -> bytes:
 
 
 def verify(
-    logs: Annotated[list[Path], typer.Argument(metavar="LOG.mcap...", help="Logs that a device recorded.")],
+    logs: Annotated[
+        list[Path],
+        typer.Argument(metavar="LOG.mcap...", help="Logs that a device recorded; with --port any recordings."),
+    ],
+    port: Annotated[
+        str,
+        typer.Option(
+            "--port", "-p", metavar="PORT", help="Stream recordings through the detectors of the device there."
+        ),
+    ] = "",
     engine: choices.EngineName = None,
     as_json: choices.AsJson = False,
 ) -> None:
-    """Replay device logs and compare with what the device itself decided.
+    """Compare what a device decided, or decides now, with what the same firmware decides here, event for event.
 
     Status 1 when an event differs; the first that does is shown. `dati replay LOG.mcap` shows a log's whole timeline.
+    With --port: `dati verify --port /dev/ttyUSB0 bundled`; the device goes on with what it does.
     """
     runner = choices.engine(engine)
+    if port:
+        _verify_on_device(port, [str(log) for log in logs], runner, as_json)
+        return
     here = firmware_hash()
     shown, differing = [], 0
     for path in logs:
@@ -168,6 +182,37 @@ def verify(
             out.print(f"{path}: event {difference.number + 1} of {len(log.events)} differs", style="bold red")
             out.print(f"  device: {_line(difference.device)}")
             out.print(f"  replay: {_line(difference.replay)}")
+    if as_json:
+        print_json(shown)
+    if differing:
+        raise typer.Exit(EXIT_DIFFERENT)
+
+
+def _verify_on_device(port: str, sources: list[str], runner: Engine, as_json: bool) -> None:
+    from host_tools.device_port import DevicePort  # noqa: PLC0415  (pyserial is an extra)
+    from host_tools.trial import try_on  # noqa: PLC0415
+
+    shown, differing = [], 0
+    with DevicePort(port) as device:
+        recordings = iter(known.open_sources(sources, ""))
+        total = sum(filter(None, map(known.count, sources))) or None
+        for trial in tracked(try_on(device, recordings, runner, Options()), "trying", total):
+            difference = trial.difference
+            differing += difference is not None
+            if as_json:
+                shown.append(
+                    {
+                        "id": trial.recording.id,
+                        "events": len(trial.here),
+                        "same": difference is None,
+                    }
+                )
+            elif difference is None:
+                out.print(f"{trial.recording.id}: {len(trial.here)} events, the same on the device")
+            else:
+                out.print(f"{trial.recording.id}: differs", style="bold red")
+                out.print(f"  device: {_line(difference[0])}")
+                out.print(f"  here:   {_line(difference[1])}")
     if as_json:
         print_json(shown)
     if differing:

@@ -18,7 +18,6 @@ from datasets import scenarios
 from host_tools import choices
 from host_tools.output import EXIT_DIFFERENT, check_writable, err, out, print_json, tracked
 from simulator.errors import UserError
-from simulator.scenario import Scenario
 from simulator.simulate import Durations, Outcome, line, run
 
 _STYLES = {"worker": "cyan", "network": "dim", "contact": "magenta", "centre": "green", "fault": "red"}
@@ -61,7 +60,7 @@ def sim(
     ] = None,
     flash: Annotated[
         Path | None,
-        typer.Option(metavar="FOLDER", help="Put there what lies on the device's flash in the end.", show_default=False),
+        typer.Option(metavar="FOLDER", help="Put there what the device's flash holds in the end.", show_default=False),
     ] = None,
     as_json: choices.AsJson = False,
 ) -> None:

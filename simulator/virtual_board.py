@@ -74,6 +74,7 @@ class VirtualBoard:
         self.on_power: Callable[[str, str], None] = lambda part, state: None
         self.on_cut: Callable[[], None] = lambda: None  # the cell is out: for all that hangs on it
         self.next_interrupt_us: Callable[[], int | None] = lambda: None  # when a wake pin will rise by itself
+        self.pace: Callable[[], None] | None = None  # called when the program sleeps, to keep it to the wall clock
         self.console = ""  # what the host has written and nobody read yet
         self.on_console: Callable[[str], None] = lambda text: None
         self.end_us = 1 << 62
@@ -164,12 +165,16 @@ class VirtualBoard:
         self.on_power("cpu", "waiting")
         self._pass_us(us)
         self.on_power("cpu", "active")
+        if self.pace is not None:
+            self.pace()
 
     def do_lightsleep(self, ms: int) -> None:
         """Sleep until a wake pin is at its level. Serial lines are deaf meanwhile."""
         until_us = min(self.clock.now_us + ms * 1000, self.end_us)
         for uart in self.uarts.values():
             uart.asleep = True
+        if self.pace is not None:
+            self.pace()
         self.on_power("cpu", "light_sleep")
         while self._ended is None and self.clock.now_us < until_us and not self._woken():
             next_us = until_us
