@@ -12,7 +12,7 @@ from array import array
 from dati import duty, journal, plan
 from dati.settings import Settings, SettingsError
 from dati.slots import TwoSlots
-from dati.ticks import Countdown
+from dati.ticks import Countdown, ticks_diff
 from dati.wearable import Wearable
 from drivers.bus import SensorError, nearest
 from drivers.watchdog import COMMUNICATION, DETECTORS, SAMPLER
@@ -20,14 +20,16 @@ from service import Service
 
 SETTINGS = "settings.json"  # in the board's store, written by `dati flash`
 
-_IDLE_MS = 500  # between turns when nothing is due: with the sensor's watermark, half a second of samples
-_HOUSE_MS = 10000  # between looks at battery and sensor registers
+_IDLE_MS = 500  # between turns when nothing is due, if the sensor's FIFO holds as much
+_HOUSE_MS = 10000  # between looks at the battery, the sensor's registers, parts that crash
 _RETRY_MS = 1000  # between tries to get a failed sensor back
+_SILENT_MS = 2000  # without a sample: the sensor is begun anew
 _SENSOR_FAILURES = 3  # in a row before the worker and the centre hear of it
 _RECORD_MS = 2000  # the cancel button held at power-on: record
 _TESTS = 3  # of a sensor's self-test: a worker who moves spoils one
 _RETEST_MS = 60000  # between self-tests of a sensor that failed one: till it passes, what it says proves nothing
-_CRASHES = 20  # of one part before the whole device starts anew
+_CRASHING_MS = 60000  # a part that fails again and again for so long: the whole device starts anew
+_READS = 8  # of a serial line in one turn: noise on it must not keep the rest waiting
 
 
 class Runtime:
@@ -35,23 +37,26 @@ class Runtime:
 
     def __init__(self, board):
         self.board = board
+        board.watchdog.start()
         self._samples = array("h", [0] * (3 * 33))
         self._buffer = bytearray(512)
         self._house = Countdown(0)
         self._retry = Countdown(_RETRY_MS)
         self._retest = Countdown(_RETEST_MS)
+        self._proof = Countdown(_HOUSE_MS)  # of the sensor's registers
+        self._quiet = Countdown(_SILENT_MS)
         self._begun = False
+        self._gap = False  # the sensor was begun anew: samples are missing before the next ones
         self._failures = 0
-        self._crashes = {}
-        self._crashed = False  # since the last look at the house
+        self._failing = {}  # parts that crash, and since when
+        self._crashed = []  # those that did since the last look
+        self._look = Countdown(_HOUSE_MS)
         t_ms = time.ticks_ms()
         settings, plan_, self.problem = load(board.store)
         rate = nearest(settings.rate_hz, board.sensor.RATES_HZ)
         if rate >= 0:
             settings.rate_hz = board.sensor.RATES_HZ[rate]
-        self.wearable = Wearable(
-            settings, plan_, board.dialect, board.store, board.cipher, board.random, _log, t_ms
-        )
+        self.wearable = Wearable(settings, plan_, board.dialect, board.store, board.cipher, board.random, _log, t_ms)
         modem = self.wearable.modem
         modem.nmea_here = board.gnss_uart is None
         modem.antenna_on = board.gnss_on
@@ -68,11 +73,10 @@ class Runtime:
 
     def run(self):
         board = self.board
-        board.watchdog.start()
         while True:
-            self.turn(time.ticks_ms())
+            self.turn()
             wearable = self.wearable
-            wait_ms = wearable.poll_ms(_IDLE_MS)
+            wait_ms = wearable.poll_ms(self._idle_ms())
             wait_ms = min(wait_ms, board.signals.due_ms(time.ticks_ms()))
             if board.buttons.busy:
                 wait_ms = min(wait_ms, 20)
@@ -80,25 +84,46 @@ class Runtime:
                 wait_ms = min(wait_ms, 20)
             board.sleep(wait_ms, wearable.may_doze and not self.service.busy)
 
-    def turn(self, t_ms):
-        """Every part once."""
-        self._guarded("buttons", self._turn_buttons, t_ms)
-        self._guarded("sensor", self._turn_sensor, t_ms)
-        self._guarded("modem", self._turn_modem, t_ms)
-        self._guarded("house", self._turn_house, t_ms)
-        self._guarded("signals", self._turn_signals, t_ms)
-        self._guarded("service", self.service.turn, t_ms)
+    def _idle_ms(self):
+        """How long the sensor's FIFO may be left alone: not every board is woken by it, nor from every sleep."""
+        sensor = self.board.sensor
+        if not self._begun or not sensor.rate_hz:
+            return _IDLE_MS
+        return min(_IDLE_MS, sensor.watermark * 1000 // sensor.rate_hz)
 
-    def _guarded(self, part, work, t_ms):
+    def turn(self):
+        """Every part once."""
+        self._guarded("buttons", self._turn_buttons)
+        self._guarded("sensor", self._turn_sensor)
+        self._guarded("modem", self._turn_modem)
+        self._guarded("house", self._turn_house)
+        self._guarded("signals", self._turn_signals)
+        self._guarded("service", self.service.turn)
+        self._look_after(time.ticks_ms())
+
+    def _guarded(self, part, work):
+        t_ms = time.ticks_ms()
         try:
             work(t_ms)
         except Exception as error:
-            count = self._crashes.get(part, 0) + 1
-            self._crashes[part] = count
-            self._crashed = True
-            if count > _CRASHES:
+            if part not in self._failing:
+                self._failing[part] = t_ms
+            if part not in self._crashed:
+                # Told again at the next look: the journal has other things to keep, too.
+                self._crashed.append(part)
+                self.wearable.crashed("%s: %s %s" % (part, type(error).__name__, error), t_ms)
+
+    def _look_after(self, t_ms):
+        """A part that goes on failing ends in a reset, but not before everybody could hear of it."""
+        if self._look.running and not self._look.ran_out(t_ms):
+            return
+        self._look.start(t_ms)
+        for part in list(self._failing):
+            if part not in self._crashed:
+                del self._failing[part]
+            elif ticks_diff(t_ms, self._failing[part]) >= _CRASHING_MS:
                 self.board.reset()
-            self.wearable.crashed("%s: %s %s" % (part, type(error).__name__, error), t_ms)
+        self._crashed = []
 
     def _turn_buttons(self, t_ms):
         buttons = self.board.buttons
@@ -133,16 +158,25 @@ class Runtime:
             if self._begun:
                 if wearable.sensor_suspect or self._retest.ran_out(t_ms):
                     self._test_sensor(t_ms)
+                if self._proof.ran_out(t_ms):
+                    self._proof.start(t_ms)
+                    if not board.sensor.configured():
+                        raise SensorError("restarted by itself")
                 count = board.sensor.read(self._samples)
                 overflowed = board.sensor.overflowed
+                if self._quiet.ran_out(t_ms) and not count:
+                    raise SensorError("no samples")
                 if count:
+                    overflowed = overflowed or self._gap
+                    self._gap = False
+                    self._quiet.start(t_ms)
                     self._failures = 0
                     if not wearable.sensor_ok and not self._retest.running:
                         wearable.sensor(True, t_ms)
         except (OSError, SensorError) as error:
             self._sensor_failed(error, t_ms)
         board.watchdog.progress(SAMPLER)
-        wearable.samples(self._samples, count, overflowed, t_ms)
+        wearable.samples(self._samples, count, overflowed, time.ticks_ms())  # a self-test takes its time
         board.watchdog.progress(DETECTORS)
 
     def _begin(self, t_ms):
@@ -153,10 +187,13 @@ class Runtime:
             self.board.sensor.recover()
         self.board.sensor.begin(self.wearable.settings.rate_hz)
         self._begun = True
+        self._proof.start(t_ms)
+        self._quiet.start(t_ms)
 
     def _test_sensor(self, t_ms):
         """The maker's self-test: half a second without samples, so only at the start of duty or on suspicion."""
         board = self.board
+        self._gap = True
         for left in range(_TESTS - 1, -1, -1):
             try:
                 board.sensor.self_test()
@@ -170,10 +207,12 @@ class Runtime:
                     return
         self._retest.stop()
         board.sensor.begin(self.wearable.settings.rate_hz)
+        self._quiet.start(time.ticks_ms())
         self.wearable.sensor(True, t_ms)
 
     def _sensor_failed(self, error, t_ms):
         self._begun = False
+        self._gap = True
         self._failures += 1
         if self._failures == _SENSOR_FAILURES:
             self.wearable.note_text(journal.NOTE, "sensor: %s" % error, t_ms)
@@ -187,16 +226,16 @@ class Runtime:
         if pins.ringing():
             modem.wake(t_ms)
         buffer = self._buffer
-        while board.modem_uart.any():
-            count = board.modem_uart.readinto(buffer)
+        for _ in range(_READS):
+            count = board.modem_uart.readinto(buffer) if board.modem_uart.any() else 0
             if not count:
                 break
             if wearable.recorder is not None:
                 wearable.recorder.modem_in(buffer, count, t_ms)
             modem.receive(buffer, count, t_ms)
         if board.gnss_uart is not None:
-            while board.gnss_uart.any():
-                count = board.gnss_uart.readinto(buffer)
+            for _ in range(_READS):
+                count = board.gnss_uart.readinto(buffer) if board.gnss_uart.any() else 0
                 if not count:
                     break
                 if wearable.recorder is not None:
@@ -218,7 +257,7 @@ class Runtime:
         board.watchdog.progress(COMMUNICATION)
 
     def _turn_house(self, t_ms):
-        """Now and then: battery, charger, the sensor's registers, memory."""
+        """Now and then: battery, charger, memory."""
         board = self.board
         wearable = self.wearable
         testing = wearable.function_test is not None and wearable.function_test.step == duty.BATTERY
@@ -230,11 +269,6 @@ class Runtime:
         if wearable.recorder is not None:
             wearable.recorder.battery(voltage_mv, t_ms)
         wearable.power(board.battery.percent(voltage_mv) if voltage_mv else -1, board.battery.charging(), t_ms)
-        if self._begun and not board.sensor.configured():
-            self._sensor_failed(SensorError("restarted by itself"), t_ms)
-        if not self._crashed:
-            self._crashes.clear()
-        self._crashed = False
         gc.collect()
 
     def _turn_signals(self, t_ms):
