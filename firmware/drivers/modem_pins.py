@@ -62,10 +62,12 @@ class _Output:
 
     def __init__(self, pin, on=False):
         self._pin = None
+        self._on = on
         if pin is not None:
             number, self._active = pin
             self._pin = machine.Pin(number, machine.Pin.OUT, value=self._active if on else 1 - self._active)
 
     def set(self, on):
-        if self._pin is not None:
+        if self._pin is not None and on != self._on:
+            self._on = on
             self._pin.value(self._active if on else 1 - self._active)
