@@ -20,7 +20,7 @@ class UnpluggedError(UserError):
 
 
 class DevicePort:
-    """Opened by `with`. UserError, in one line, for a port that is none, is busy, or has no running device behind it."""
+    """Opened by `with`. UserError in one line for a port that is none, is busy, or has no running device behind it."""
 
     def __init__(self, port: str) -> None:
         need("serial")
@@ -63,7 +63,7 @@ class DevicePort:
                 raise UserError(f"{self.port}: the device refuses: {value['error']}")
             return value
         raise UserError(
-            f"{self.port}: no device answers; is it switched on and running? Flash it with `dati flash --port {self.port}`"
+            f"{self.port}: no device answers; is it switched on? Without our firmware: `dati flash --port {self.port}`"
         )
 
     def heard(self, wait_s: float) -> Iterator[dict[str, Any]]:

@@ -3,8 +3,8 @@
     with LiveBoard(scenario, motion) as board:
         port = board.port           # what `dati monitor --port` and the like are given
 
-`python -m simulator.live_board` prints the port and runs until it is stopped. `speed`: so many virtual seconds a second, at
-most; while the host talks to it the board does not wait at all.
+`python -m simulator.live_board` prints the port and runs until it is stopped. `speed`: so many virtual seconds a second,
+at most; while the host talks to it the board does not wait at all.
 """
 
 from __future__ import annotations
