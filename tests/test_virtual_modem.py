@@ -812,6 +812,20 @@ def test_a_gap_in_the_coverage_delays_and_a_long_one_loses(online):
     assert online.connect() == ["OK", "+CIPOPEN: 0,0"]
 
 
+def test_what_arrives_for_a_closed_connection_is_nobodys(online):
+    online.connect()
+    send(online, b"first", 0.1)  # its answer is on the way when the coverage goes
+    online.network.set_signal(None)
+    online.run(1)
+    online.at("AT+CIPCLOSE=0", 1)
+    online.network.set_signal(-80)
+    online.run(0.1)
+    online.heard.clear()
+    online.run(10)
+    assert "+CIPRXGET: 1,0" not in online.said()
+    assert online.noted("tcp_down")
+
+
 # Sleep and RI
 
 

@@ -173,19 +173,23 @@ class Sockets:
         self._opened[number] = (host, port)
         self._received[number] = bytearray()
         self._traffic()
-        self._links[number] = self._modem.network.internet.connect(
+
+        def ours(act: Callable[..., None]) -> Callable[..., None]:
+            """For as long as this connection is the number's: what arrives late is nobody's."""
+            return lambda *arguments: act(number, *arguments) if self._links.get(number) is link else None
+
+        link = self._modem.network.internet.connect(
             host,
             port,
             self._open_timeout,
-            lambda result: self._connected(number, result),
-            lambda data: self._arrived(number, data),
-            lambda: self._closed_by_host(number),
+            ours(self._connected),
+            ours(self._arrived),
+            ours(self._closed_by_host),
         )
+        self._links[number] = link
         return "OK"
 
     def _connected(self, number: int, result: int) -> None:
-        if number not in self._links:
-            return
         if result:
             self._remove(number)
         self._traffic()
@@ -196,9 +200,8 @@ class Sockets:
         self._opened.pop(number, None)
 
     def _closed_by_host(self, number: int) -> None:
-        if self._links.pop(number, None) is not None:
-            self._opened.pop(number, None)
-            self._modem.urc(f"+IPCLOSE: {number},1")
+        self._remove(number)
+        self._modem.urc(f"+IPCLOSE: {number},1")
 
     def _close(self, command: Command) -> str:
         if command.form == READ:
