@@ -275,7 +275,7 @@ class Runtime:
         signals = self.board.signals
         wearable = self.wearable
         signals.show(wearable.signal, t_ms)
-        while wearable.beeps:
+        if wearable.beeps and signals.short < 0:  # one after the other, each to its end
             signals.once(wearable.beeps.pop(0), t_ms)
         signals.vibrate(wearable.vibrate)
         signals.tick(t_ms)
