@@ -321,13 +321,20 @@ def heard(bench, lamp, ms, step=10, start=0):
     return tones, lights
 
 
-def test_every_signal_has_a_pattern_and_every_pattern_a_signal(bench):
-    patterns = load("drivers.signals")._PATTERNS
-    assert sorted(patterns) == sorted(code for code, _ in codes.SIGNALS)
+def patterns():
+    """Of every signal."""
+    pattern = load("drivers.signals").pattern
+    return {code: pattern(code) for code, _ in codes.SIGNALS}
+
+
+def test_every_signal_has_a_pattern_and_nothing_else(bench):
+    assert len(patterns()) == len(codes.SIGNALS)
+    with pytest.raises(ValueError):
+        load("drivers.signals").pattern(99)
 
 
 def test_patterns_are_in_order_and_their_periods_fit(bench):
-    for signal, tracks in load("drivers.signals")._PATTERNS.items():
+    for signal, tracks in patterns().items():
         for period, steps in tracks:
             ends = [0] + [end for _, end, _ in steps]
             assert all(before <= start < end for before, (start, end, _) in zip(ends, steps, strict=False)), signal
@@ -338,8 +345,7 @@ def test_patterns_are_in_order_and_their_periods_fit(bench):
 
 
 def test_no_two_signals_are_alike(bench):
-    patterns = load("drivers.signals")._PATTERNS
-    assert len(set(patterns.values())) == len(patterns)
+    assert len(set(patterns().values())) == len(codes.SIGNALS)
 
 
 def test_off_duty_is_dark_and_silent(bench, lamp):

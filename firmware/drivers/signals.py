@@ -21,11 +21,12 @@ _QUIET = 2048
 
 _NEVER_MS = 60000  # nothing will change by itself: ask again in a minute
 
-_SILENT = (0, ())
-_DARK = (0, ())
-_SLOW_BLINK = (5000, ((0, 60, 1),))
-_DOUBLE_BLINK = (5000, ((0, 60, 1), (250, 310, 1)))
-_FAST_BLINK = (500, ((0, 250, 1),))
+_ONCE = 0
+
+
+def _track(period_ms, *steps):
+    """A track of steps given one after the other: from_ms, until_ms, value, and so on."""
+    return (period_ms, tuple([steps[i : i + 3] for i in range(0, len(steps), 3)]))
 
 
 def _beeps(count, hz, period_ms, on_ms=120, gap_ms=130):
@@ -34,49 +35,60 @@ def _beeps(count, hz, period_ms, on_ms=120, gap_ms=130):
     return (period_ms, tuple([(i * step_ms, i * step_ms + on_ms, hz) for i in range(count)]))
 
 
-def _counted(count):
-    """A step of the function test: as many low beeps and flashes as its place in the test, every 4 s."""
-    return (_beeps(count, _LOW, 4000), _beeps(count, 1, 4000))
+def _both(count, hz, period_ms, on_ms=120, gap_ms=130):
+    """A pattern whose LED flashes with the beeps."""
+    return _beeps(count, hz, period_ms, on_ms, gap_ms), _beeps(count, 1, period_ms, on_ms, gap_ms)
 
 
-_ONCE = 0
-_PATTERNS = {
-    signals.OFF_DUTY: (_SILENT, _DARK),
-    signals.CHARGING: (_SILENT, (4000, ((0, 1000, 1),))),
-    signals.ON_DUTY: (_SILENT, _SLOW_BLINK),
-    signals.RECORDING: (_beeps(2, _LOW, 5000, 20, 100), _DOUBLE_BLINK),
-    signals.TECHNICAL: (_beeps(2, _MID, 60000), _DOUBLE_BLINK),
-    signals.LOW_BATTERY: (_beeps(1, _LOW, 60000, 400), _DOUBLE_BLINK),
-    signals.NO_NETWORK: (_beeps(3, _MID, 60000), _DOUBLE_BLINK),
-    signals.ACKNOWLEDGED: (_beeps(1, _LOW, 10000), (2000, ((0, 1000, 1),))),
-    signals.DEAD_MAN: (_beeps(2, _LOW, 2000), (1000, ((0, 300, 1),))),
-    # Four rising tones every 2 s, and louder each time.
-    signals.PRE_ALARM: (
-        (2000, ((0, 250, 1400), (300, 550, 1800), (600, 850, 2300), (900, 1400, 2700))),
-        _FAST_BLINK,
-    ),
-    # To be located by: loud, broken, never the same for long.
-    signals.ALARM: ((800, ((0, 300, _HIGH), (350, 650, _MID))), _FAST_BLINK),
-    signals.DUTY_STAND: _counted(1),
-    signals.DUTY_TILT: _counted(2),
-    signals.DUTY_HOLD: _counted(3),
-    signals.DUTY_KNOCK: _counted(4),
-    signals.DUTY_PRESS: _counted(5),
-    signals.DUTY_LINK: (_beeps(1, _LOW, 3000, 30), (300, ((0, 150, 1),))),
-    signals.DUTY_BEGUN: (
-        (_ONCE, ((0, 150, _LOW), (200, 350, _MID), (400, 800, _HIGH))),
-        (_ONCE, ((0, 800, 1),)),
-    ),
-    signals.DUTY_ENDED: (
-        (_ONCE, ((0, 150, _HIGH), (200, 350, _MID), (400, 800, _LOW))),
-        (_ONCE, ((0, 800, 1),)),
-    ),
-    signals.DUTY_REFUSED: (_beeps(4, _LOW, _ONCE, 400, 200), _beeps(4, 1, _ONCE, 400, 200)),
-    signals.STEP_DONE: (_beeps(1, _HIGH, _ONCE), _beeps(1, 1, _ONCE)),
-    signals.REFUSED: (_beeps(1, _LOW, _ONCE, 600), _beeps(1, 1, _ONCE, 600)),
-    signals.ALONE: (_beeps(3, _LOW, _ONCE, 600, 300), _beeps(3, 1, _ONCE, 600, 300)),
-    signals.DELIVERED: (_beeps(3, _HIGH, _ONCE, 80, 80), _beeps(3, 1, _ONCE, 80, 80)),
-}
+def pattern(signal):
+    """(buzzer, LED) of a signal. Made when it is wanted: all of them in memory would take 5 KB of it on the ESP32."""
+    silent = _track(_ONCE)
+    double_blink = _track(5000, 0, 60, 1, 250, 310, 1)
+    fast_blink = _track(500, 0, 250, 1)
+    if signal == signals.OFF_DUTY:
+        return silent, silent
+    if signal == signals.CHARGING:
+        return silent, _track(4000, 0, 1000, 1)
+    if signal == signals.ON_DUTY:
+        return silent, _track(5000, 0, 60, 1)
+    if signal == signals.RECORDING:
+        return _beeps(2, _LOW, 5000, 20, 100), double_blink
+    if signal == signals.TECHNICAL:
+        return _beeps(2, _MID, 60000), double_blink
+    if signal == signals.LOW_BATTERY:
+        return _beeps(1, _LOW, 60000, 400), double_blink
+    if signal == signals.NO_NETWORK:
+        return _beeps(3, _MID, 60000), double_blink
+    if signal == signals.ACKNOWLEDGED:
+        return _beeps(1, _LOW, 10000), _track(2000, 0, 1000, 1)
+    if signal == signals.DEAD_MAN:
+        return _beeps(2, _LOW, 2000), _track(1000, 0, 300, 1)
+    if signal == signals.PRE_ALARM:
+        # Four rising tones every 2 s, and louder each time.
+        return _track(2000, 0, 250, 1400, 300, 550, 1800, 600, 850, 2300, 900, 1400, 2700), fast_blink
+    if signal == signals.ALARM:
+        # To be located by: loud, broken, never the same for long.
+        return _track(800, 0, 300, _HIGH, 350, 650, _MID), fast_blink
+    if signal == signals.DUTY_LINK:
+        return _beeps(1, _LOW, 3000, 30), _track(300, 0, 150, 1)
+    if signal == signals.DUTY_BEGUN:
+        return _track(_ONCE, 0, 150, _LOW, 200, 350, _MID, 400, 800, _HIGH), _track(_ONCE, 0, 800, 1)
+    if signal == signals.DUTY_ENDED:
+        return _track(_ONCE, 0, 150, _HIGH, 200, 350, _MID, 400, 800, _LOW), _track(_ONCE, 0, 800, 1)
+    if signal == signals.DUTY_REFUSED:
+        return _both(4, _LOW, _ONCE, 400, 200)
+    if signal == signals.STEP_DONE:
+        return _both(1, _HIGH, _ONCE)
+    if signal == signals.REFUSED:
+        return _both(1, _LOW, _ONCE, 600)
+    if signal == signals.ALONE:
+        return _both(3, _LOW, _ONCE, 600, 300)
+    if signal == signals.DELIVERED:
+        return _both(3, _HIGH, _ONCE, 80, 80)
+    # A step of the function test: as many low beeps and flashes as its place in the test, every 4 s.
+    steps = (signals.DUTY_STAND, signals.DUTY_TILT, signals.DUTY_HOLD, signals.DUTY_KNOCK, signals.DUTY_PRESS)
+    return _both(steps.index(signal) + 1, _LOW, 4000)
+
 
 _RISING = (signals.PRE_ALARM, signals.DEAD_MAN)  # begin quietly, and grow loud over the first periods
 
@@ -97,6 +109,8 @@ class Signals:
         self._vibrator_active = vibrator[1]
         self.lasting = signals.OFF_DUTY
         self.short = -1  # the signal that plays once, or -1
+        self._lasting = pattern(self.lasting)
+        self._short = self._lasting
         self.tone_hz = 0  # what the buzzer does now; 0 is silence
         self.lit = False
         self.vibrating = False
@@ -114,12 +128,14 @@ class Signals:
         """From now on, until another is shown. The same again changes nothing."""
         if signal != self.lasting:
             self.lasting = signal
+            self._lasting = pattern(signal)
             self._since_ms = t_ms
             self.tick(t_ms)
 
     def once(self, signal, t_ms):
         """A short signal, over the lasting one; a later one takes the place of an earlier."""
         self.short = signal
+        self._short = pattern(signal)
         self._short_since_ms = t_ms
         self.tick(t_ms)
 
@@ -133,13 +149,13 @@ class Signals:
         """Bring buzzer and LED to what is due at `t_ms`. Cheap when nothing changes."""
         signal = self.short
         if signal >= 0:
-            buzzer, led = _PATTERNS[signal]
+            buzzer, led = self._short
             phase_ms = ticks_diff(t_ms, self._short_since_ms)
             if phase_ms >= _length_ms(buzzer) and phase_ms >= _length_ms(led):
                 self.short = -1
         if self.short < 0:
             signal = self.lasting
-            buzzer, led = _PATTERNS[signal]
+            buzzer, led = self._lasting
             phase_ms = ticks_diff(t_ms, self._since_ms)
         duty = _LOUD
         if signal in _RISING:
