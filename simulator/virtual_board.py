@@ -80,7 +80,6 @@ class VirtualBoard:
         self.end_us = 1 << 62
         self.start_ticks_ms = 0
         self.random = random.Random(seed)
-        self.stall_us = 0  # the processor is held up for so long at its next call
         self.restarts = 0
         self.heap_peak = 0
         self._cause = POWER_ON
@@ -101,7 +100,7 @@ class VirtualBoard:
         self._watchdog: Timer | None = None
         self.fed_us: int | None = None  # when the watchdog was fed last, since this start
         self._timeout_us = 0
-        self._sleeping = False
+        self.stall_us = 0  # the processor is held up for so long at its next call
         for uart in self.uarts.values():
             uart.buffer.clear()
             uart.asleep = False

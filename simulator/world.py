@@ -28,7 +28,7 @@ from simulator.parts.modem import VirtualModem
 from simulator.parts.network import Network, Sim
 from simulator.parts.network_calls import Contact
 from simulator.scenario import REGISTRATIONS, Scenario
-from simulator.virtual_board import SOFT, Uart, VirtualBoard
+from simulator.virtual_board import SOFT, WATCHDOG, Uart, VirtualBoard
 
 UTC_BEGIN = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
 HOST, PORT, ACCOUNT = "centre.example", 10500, "1234"
@@ -475,7 +475,10 @@ class World:
             else:
                 board.cut_power()
         elif fault == "watchdog":
-            board.stall_us = 3_600_000_000
+            if board.fed_us is None:
+                board.restart(WATCHDOG)  # not started yet: the boot loader's own bites
+            else:
+                board.stall_us = 3_600_000_000
         elif fault == "reset":
             board.restart(SOFT)
         elif fault == "slow_bus":
