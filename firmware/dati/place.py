@@ -37,7 +37,7 @@ class PlaceWatch:
             self._position.restore(self._saved, -1, t_ms)
 
     def tick(self, on_duty, urgent, utc_s, t_ms):
-        """`urgent`: an alarm, a pre-alarm or a test runs. True when a look-up ended and the place may be saved."""
+        """`urgent`: an alarm, a pre-alarm or a test runs."""
         if urgent or self._search.running:
             self._turn(True, t_ms)
         if on_duty and not self.on and self._due.delay_ms and not self._due.running:
