@@ -57,6 +57,7 @@ class Runtime(ABC):
             except PowerCut:
                 self.board.restarts += 1
                 cause = POWER_ON
+                self.board.timeline.note("fault", "power_off", "the cell is out")
                 self.board.on_cut()
                 self.board.clock.advance_to_us(min(self.board.clock.now_us + _OFF_US, self.board.end_us))
 

@@ -45,7 +45,8 @@ class Outcome:
     failures: list[str]
     durations: list[Durations]
     energy: energy.Report
-    buzzed_s: float
+    buzzer: list[tuple[float, float]]  # when it sounded, s
+    vibrator: list[tuple[float, float]]
     heap_peak: int = 0
     console: list[str] = field(default_factory=list)
     files: dict[str, bytes] = field(default_factory=dict)  # what lies on the device's flash in the end
@@ -101,7 +102,8 @@ def run(
         failures,
         durations(entries),
         world.ledger.report(),
-        world.buzzed_s,
+        world.buzzer.all(),
+        world.vibrator.all(),
         world.board.heap_peak,
         console,
         {name: bytes(data) for name, data in world.flash.files.items()},
@@ -170,7 +172,10 @@ def arrives(entry: Entry) -> bool:
     """An alarm reaches the centre or a person; a voicemail is none."""
     if entry.who == "network":
         return entry.what == "call_answered" and bool(entry.data["outgoing"]) and "voicemail" not in entry.text
-    return (entry.who, entry.what) in (("centre", "alarm"), ("contact", "sms_received"))
+    if entry.who == "centre":
+        # A technical alarm comes as trouble; what sets it apart from a fault is its text.
+        return entry.what in ("alarm", "trouble") and "ALARM" in entry.text
+    return (entry.who, entry.what) == ("contact", "sms_received")
 
 
 def durations(entries: list[Entry]) -> list[Durations]:

@@ -18,6 +18,7 @@ _FALLEN = ("fall", "verticality", "immobility", "technical")
 _REACHED_S = 0.5  # a restart so soon after an alarm was raised may have kept it from being noted
 _PRESSED_S = 4  # after a press: the longest hold asked for, and the time the processor may be held up
 _HANG_S = 21  # the watchdog takes its time, and the device its own to start
+_ROUND_S = 240  # two contacts by SMS and by voice, a minute each: after that an alarm has reached whoever can be reached
 _REPEAT_S = 75  # an alarm nobody answers for is sent again: every 60 s, and the modem takes its time
 _FED_S = 10
 
@@ -38,7 +39,7 @@ def judge(outcome: Outcome, falls_s: float | None, well_s: float) -> Verdict:
     starts = _times(entries, "device", "started")
     verdict = Verdict([], restarts=len(starts) - 1)
     verdict.failures += _not_raised(entries, starts, falls_s)
-    _follow_alarms(entries, starts, verdict)
+    _follow_alarms(entries, starts, outcome.scenario.end_s, verdict)
     _follow_end(outcome, verdict)
     verdict.failures += _dead(outcome, starts)
     verdict.failures += _unreadable(outcome)
@@ -79,7 +80,7 @@ def _not_raised(entries: list[Entry], starts: list[float], falls_s: float | None
         yield f"lost: the worker lies there since {falls_s:g} s and there was no alarm"
 
 
-def _follow_alarms(entries: list[Entry], starts: list[float], verdict: Verdict) -> None:
+def _follow_alarms(entries: list[Entry], starts: list[float], end_s: float, verdict: Verdict) -> None:
     """Every cause that was raised is to reach somebody."""
     known: set[str] = set()
     for number, entry in enumerate(entries):
@@ -90,12 +91,13 @@ def _follow_alarms(entries: list[Entry], starts: list[float], verdict: Verdict) 
             continue
         new = [cause for cause in _causes(entry) if cause not in known]
         known.update(new)
+        late = t_s > end_s - _ROUND_S
         for cause in new:
             verdict.alarms += 1
             arrived = next((later for later in entries[number:] if _tells(later, cause)), None)
-            if arrived is None:
+            if arrived is None and not late:
                 verdict.failures.append(f"lost: {cause} raised at {t_s:.1f} s reached nobody")
-            else:
+            elif arrived is not None:
                 verdict.waits_s.append(arrived.t_ms / 1000 - t_s)
 
 

@@ -93,6 +93,28 @@ class ShakenMotion:
         return mg
 
 
+class Spans:
+    """When something was on: (from, until) in s."""
+
+    def __init__(self, clock: VirtualClock) -> None:
+        self._clock = clock
+        self._since_s: float | None = None
+        self._over: list[tuple[float, float]] = []
+
+    def set(self, on: bool) -> None:
+        now_s = self._clock.now_us / 1e6
+        if on and self._since_s is None:
+            self._since_s = now_s
+        elif not on and self._since_s is not None:
+            self._over.append((self._since_s, now_s))
+            self._since_s = None
+
+    def all(self) -> list[tuple[float, float]]:
+        """What is on now has lasted until now."""
+        now = [] if self._since_s is None else [(self._since_s, self._clock.now_us / 1e6)]
+        return self._over + now
+
+
 class Folder:
     """The firmware's storage port on the flash, as drivers/files.py names its files."""
 
@@ -134,8 +156,8 @@ class World:
         self.board.end_us = round(scenario.end_s * 1e6)
         self.motion = ShakenMotion(truth)
         self._reacting = False
-        self._buzzing_us = 0
-        self._buzzer_since_us: int | None = None
+        self.buzzer = Spans(self.clock)
+        self.vibrator = Spans(self.clock)
         self._reactions = 0
         self._held: set[str] = set()
         self._cord_in = True
@@ -317,6 +339,7 @@ class World:
         on = level == self.about["vibrator"][1]
         self.motion.vibrate(on, self.clock.now_us)
         self.ledger.set("vibrator", "on" if on else "off")
+        self.vibrator.set(on)
         reacts_s = self.scenario.values.get("reacts_s")
         at_most = self.scenario.values.get("reactions", 1 << 30)
         # The vibrator pulses: one reaction at a time.
@@ -332,16 +355,7 @@ class World:
     def _on_buzzer(self, hz: int, duty: int) -> None:
         on = duty > 0
         self.ledger.set("buzzer", "on" if on else "off")
-        if on and self._buzzer_since_us is None:
-            self._buzzer_since_us = self.clock.now_us
-        elif not on and self._buzzer_since_us is not None:
-            self._buzzing_us += self.clock.now_us - self._buzzer_since_us
-            self._buzzer_since_us = None
-
-    @property
-    def buzzed_s(self) -> float:
-        """For how long the buzzer has sounded in all."""
-        return self._buzzing_us / 1e6
+        self.buzzer.set(on)
 
     def _set_up_flash(self) -> None:
         values = self.scenario.values
