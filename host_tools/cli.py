@@ -16,6 +16,7 @@ from host_tools import (
     live,
     regression,
     replaying,
+    reporting,
     simulating,
     tradeoff,
 )
@@ -40,6 +41,7 @@ app.command("regress")(regression.regress)
 app.command("import")(corpora.import_)
 app.add_typer(corpora.app, name="corpus")
 app.command("journal")(journals.journal)
+app.command("report")(reporting.report)
 app.command("verify")(journals.verify)
 app.command("monitor")(live.monitor)
 app.command("record")(live.record)
