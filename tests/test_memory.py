@@ -5,9 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 import pytest
-from dati.bank import DetectorBank
 from dati.memory import Memory
-from dati.settings import Settings
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -184,14 +182,3 @@ def test_flash_that_cannot_be_read_is_said():
     assert not memory.load()
     assert memory.lost
     assert memory.slots.failed
-
-
-@given(st.tuples(*[st.integers(-1100, 1100)] * 3).filter(lambda mg: max(map(abs, mg)) > 700))
-def test_the_worn_vertical_does_not_drift_however_often_it_is_kept(up_mg):
-    bank = DetectorBank(Settings())
-    assert bank.set_vertical(*up_mg)
-    first = (bank.vertical.x_q14, bank.vertical.y_q14, bank.vertical.z_q14)
-    for _ in range(50):
-        bank.set_vertical(bank.vertical.x_q14, bank.vertical.y_q14, bank.vertical.z_q14)
-    now = (bank.vertical.x_q14, bank.vertical.y_q14, bank.vertical.z_q14)
-    assert max(abs(one - other) for one, other in zip(first, now, strict=True)) <= 40  # of 16384: 0.2 degrees, once

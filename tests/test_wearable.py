@@ -385,6 +385,20 @@ def test_a_pre_alarm_survives_a_reset_with_its_whole_time(start_ms):
     assert worn.record.causes == events.IMMOBILITY
 
 
+@pytest.mark.parametrize("up_mg", [(420, -637, -984), (-982, 1061, -192), (0, 1000, 0)])
+def test_the_worn_vertical_does_not_drift_however_often_it_restarts(up_mg):
+    worn = on_duty()
+    worn.w.device.bank.set_vertical(*up_mg)
+    worn.w.save()
+    worn.restart()
+    first = worn.w._worn_up()
+    for _ in range(50):
+        worn.restart()
+        worn.press("sos")
+        worn.w.save(True)
+    assert worn.w._worn_up() == first
+
+
 def test_a_pre_alarm_that_was_cancelled_does_not_come_back_with_a_reset():
     worn = on_duty(immobility_delay_ms=10000)
     worn.run(20000, until=lambda: worn.state == IN_PRE_ALARM)

@@ -81,6 +81,7 @@ class Wearable:
         self._heard_ms = -1
         self._storage = Countdown(settings.heartbeat_interval_ms)  # until it is tried
         self._cord_out = False
+        self._up = None  # the worn vertical that is kept
         self._told = 0  # faults whose beginning was told: bits 1 << fault
         self._losing = False  # samples are missing, and that was noted
         self._alone = Countdown(_ALONE_MS)
@@ -98,6 +99,7 @@ class Wearable:
         if found:
             memory = self.memory
             self.device.bank.set_vertical(*memory.vertical)
+            self._up = self._worn_up()
             if not self.outbox.restore(memory.outbox, t_ms) and memory.outbox:
                 self.note_text(journal.NOTE, "messages to be sent: not of this version", t_ms)
             if self.outbox.record.test:
@@ -212,8 +214,7 @@ class Wearable:
         """
         from .recorded import RecordedDevice, settings_text
 
-        vertical = self.device.bank.vertical
-        up = (vertical.x_q14, vertical.y_q14, vertical.z_q14)
+        up = self._worn_up()
         refused = self.duty == duty.ON or self.device.alarm.state != QUIET
         if refused or not recorder.begin(settings_text(self.settings), firmware, up, self.clock.utc_s(t_ms), t_ms):
             self.beep(signals.REFUSED)
@@ -558,10 +559,17 @@ class Wearable:
         memory.state = self.device.alarm.state
         memory.causes = self.device.alarm.causes
         memory.on_duty = self.duty == duty.ON
-        vertical = self.device.bank.vertical
-        memory.vertical = (vertical.x_q14, vertical.y_q14, vertical.z_q14)
+        up = self._worn_up()
+        if up != self._up:
+            # Only what was learned: taking it up rounds it, again and again over many resets.
+            self._up = up
+            memory.vertical = up
         memory.outbox = self.outbox.save()
         return memory.save(again)
+
+    def _worn_up(self):
+        vertical = self.device.bank.vertical
+        return vertical.x_q14, vertical.y_q14, vertical.z_q14
 
     def note(self, kind, argument, t_ms):
         """A number into the journal, and on the console."""
