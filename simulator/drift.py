@@ -21,7 +21,8 @@ _WINDOW_DAYS = 120.0
 _LEAST_IN_WINDOW = 8
 _NO_STANDING = 60  # readings that stand for the first sessions of a device that never recorded one
 _RECENT = 10  # self-tests whose median is the one of now
-_NOISES = 40  # readings of which the calmest tell the noise of now
+_NOISES = 90  # readings of which the calmest tell the noise of now
+_CALM = 0.1  # of them are as calm
 
 # Priors: what may be before anything is read. LIS3DH data sheet: offset 40 mg typical, 0.5 mg/K; the others assumed.
 _FIRST_OFFSET_MG = 60.0
@@ -38,6 +39,7 @@ _ZERO_MOVED_MG = 3  # less is no re-zeroing
 _STEP_CHI2 = 40.0  # what a step must explain, in squared standard deviations
 _STEP_MG = 15.0  # and its least size
 _JUMP_MG = 100.0  # prior of its size
+_BEFORE_STEP = 40  # readings before it that a slow change would have to explain, too
 _LEAST_SCATTER_MG = 4.0
 # The sensor's own steps (16 mg) are no noise: a device that always lies on one table errs the same way each time.
 _STEPS_LEAVE_MG = 2.0
@@ -115,6 +117,7 @@ class State:
     gain_sd_percent: float
     noise_mg: float
     noise_percent: float
+    noise_sd_percent: float
     self_test: Array  # ratio to the first sessions', NaN where not known
     scatter_mg: float
     step_share: float  # of the error that steps explain
@@ -158,7 +161,7 @@ class _Follower:
         self.warmth_k = np.zeros(len(readings))  # from the middle of what has been seen
         up = readings.mean_mg[self.first][readings.standing[self.first]] if course.zeroed else [rules.worn_up]
         self.lean = Lean(np.median(np.asarray(up), axis=0), rules.threshold_deg, zeroed=course.zeroed)
-        self.noise_mg = self._noise(course.commissioned)
+        self.noise_mg, self.noise_sd_mg = self._noise(course.commissioned)
         self.tested = np.isfinite(readings.self_test_mg).all(axis=1)
         early = readings.self_test_mg[self.first][self.tested[self.first]]
         self.self_test_mg = np.median(early, axis=0) if len(early) else np.full(3, np.nan)
@@ -231,11 +234,15 @@ class _Follower:
             self.course.changes.append(Change("re-zeroed", self.readings.day[at], self.readings.day[end - 1], by))
         return at
 
-    def _noise(self, end: int) -> float:
-        """Of the sensor: what it shows where nobody wears it, or its wearer is calmest."""
+    def _noise(self, end: int) -> tuple[float, float]:
+        """Of the sensor: what it shows where nobody wears it, or its wearer is calmest. And its standard deviation."""
         recent = self.readings.noise_mg[max(0, end - _NOISES) : end]
         recent = recent[np.isfinite(recent)]
-        return float(np.quantile(recent, 0.1)) if len(recent) else 0.0
+        if not len(recent):
+            return 0.0, np.inf
+        spread = np.sqrt(_CALM * (1 - _CALM) / len(recent))
+        least, calm, most = np.quantile(recent, [max(0.0, _CALM - spread), _CALM, _CALM + spread])
+        return float(calm), max(0.5, float(most - least) / 2)
 
     def _self_test(self, end: int) -> Array:
         recent = np.flatnonzero(self.tested[:end])[-_RECENT:]
@@ -270,7 +277,7 @@ class _Follower:
         speed_at = slice(6, 9)
         rate = float(slope[:3] @ found.offsets_mg[2]) / YEAR_DAYS
         rate_sd = float(np.sqrt(slope[:3] @ covariance[speed_at, speed_at] @ slope[:3])) / YEAR_DAYS
-        noise_mg = self._noise(end)
+        noise_mg, noise_sd_mg = self._noise(end)
         gain_percent, noise_percent = sensitivity_shares(gain, noise_mg - self.noise_mg, rules.limit_mg)
         steps = [c for c in self.course.changes if c.kind == "step" and c.day >= now - YEAR_DAYS]
         by_steps = float(slope[:3] @ np.sum([c.by_mg for c in steps], axis=0)) if steps else 0.0
@@ -280,7 +287,8 @@ class _Follower:
             error_deg=error_deg, error_sd_deg=float(np.sqrt(slope @ spread @ slope)),
             rate_deg=rate, rate_sd_deg=rate_sd,
             gain_percent=gain_percent, gain_sd_percent=100 * float(sd[3:][np.argmax(np.abs(gain))]),
-            noise_mg=noise_mg, noise_percent=noise_percent, self_test=self_test, scatter_mg=found.scale_mg,
+            noise_mg=noise_mg, noise_percent=noise_percent,
+            noise_sd_percent=100 * float(np.hypot(noise_sd_mg, self.noise_sd_mg)) / rules.limit_mg, self_test=self_test, scatter_mg=found.scale_mg,
             step_share=by_steps / error_deg if error_deg else 0.0,
         )  # fmt: skip
 
@@ -315,17 +323,27 @@ class _Follower:
         return length_mg - GRAVITY_MG, true_mg / np.maximum(length_mg, 1.0)[:, None]
 
     def _is_step(self, began: int, end: int, scatter_mg: float) -> bool:
+        """Whether a step at reading `began` explains what followed, better than the same change bit by bit."""
         found = self.fit
         assert found is not None
-        surplus_mg, up = self._surplus(slice(began, end))
-        weight = 1 / scatter_mg**2
-        by_mg = np.linalg.solve(weight * up.T @ up + np.eye(3) / _JUMP_MG**2, weight * up.T @ surplus_mg)
-        left_mg = surplus_mg - up @ by_mg
-        explained = weight * float(surplus_mg @ surplus_mg - left_mg @ left_mg)
-        if explained < _STEP_CHI2 or np.abs(up @ by_mg).max() < _STEP_MG:
-            return False
+        begin = max(began - _BEFORE_STEP, self.window_from)
+        surplus_mg, up = self._surplus(slice(begin, end))
+        surplus_mg = surplus_mg / scatter_mg
         day = self.readings.day
+        after = (np.arange(begin, end) >= began)[:, None]
+        growing = ((day[begin:end] - day[begin]) / max(day[end - 1] - day[begin], 0.1))[:, None]
+        explained, by_mg = _explained(surplus_mg, up * after / scatter_mg)
+        slowly, _ = _explained(surplus_mg, up * growing / scatter_mg)
+        if explained < max(_STEP_CHI2, slowly) or np.abs(up[began - begin :] @ by_mg).max() < _STEP_MG:
+            return False
         self.course.changes.append(Change("step", float(day[began]), float(day[end - 1]), by_mg))
         self.window_from = began
         self.fit = replace(found, offsets_mg=found.offsets_mg + np.outer([0, 1, 0, 0], by_mg))
         return True
+
+
+def _explained(surplus: Array, rows: Array) -> tuple[float, Array]:
+    """By how much a change (3,) lessens the squares of what was not foreseen, in standard deviations; and the change."""
+    by_mg = np.linalg.solve(rows.T @ rows + np.eye(3) / _JUMP_MG**2, rows.T @ surplus)
+    left = surplus - rows @ by_mg
+    return float(surplus @ surplus - left @ left), by_mg

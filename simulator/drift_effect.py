@@ -54,4 +54,4 @@ def sensitivity_shares(gain: Array, noise_mg: float, limit_mg: float) -> tuple[f
 
     `noise_mg`: by how much the level of a still device has risen. `limit_mg`: the motion that counts as life.
     """
-    return 100 * float(np.abs(gain).max()), 100 * abs(noise_mg) / limit_mg
+    return 100 * float(np.abs(gain).max()), 100 * max(0.0, noise_mg) / limit_mg

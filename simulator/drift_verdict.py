@@ -116,7 +116,7 @@ def _verdict(course: Course, flags: list[Flag], running: dict[str, Flag]) -> Ver
 def _measures(states: list[State], rules: Rules) -> dict[str, _Measure]:
     state = states[-1]
     deg = rules.tolerance_deg
-    sensitivity_sd = float(np.hypot(state.gain_sd_percent, 0.1 * state.noise_percent)) / rules.tolerance_percent
+    sensitivity_sd = float(np.hypot(state.gain_sd_percent, state.noise_sd_percent)) / rules.tolerance_percent
     share = (state.gain_percent + state.noise_percent) / rules.tolerance_percent
     recent = states[-_TREND_WEEKS:]
     rate, rate_sd = _trend(
