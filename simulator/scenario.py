@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from simulator.errors import UserError
+from simulator.parts.centre import REPLIES
+from simulator.parts.network_calls import ANSWERS
 
 MINUTES_AT_MOST = 14 * 24 * 60
 STARTS = ("duty", "off", "new")
@@ -93,6 +95,17 @@ FAULTS = {
     "reset": "the processor restarts",
     "slow_bus": "the processor is held up for two seconds: the FIFO overflows",
 }
+# What says more about another key of its row: which of those must be there.
+_WITH = {
+    "for_s": ("press",),
+    "from": ("sms", "call"),
+    "steps": ("fault",),
+    "axis": ("fault",),
+    "answers": ("contact",),
+    "presses": ("contact",),
+    "reply": ("contact",),
+    "phone_on": ("contact",),
+}
 _EXPECTATION = {
     "who": str,
     "what": str,
@@ -172,6 +185,10 @@ def check(name: str, values: Mapping[str, Any]) -> Scenario:
     end_s = float(values["minutes"]) * 60
     if not 0 < end_s <= MINUTES_AT_MOST * 60:
         raise UserError(f"{where}: minutes = {values['minutes']}: permitted: above 0, up to {MINUTES_AT_MOST}")
+    if not 0 <= values.get("battery_percent", 80) <= 100:
+        raise UserError(f"{where}: battery_percent = {values['battery_percent']}: permitted: 0 to 100")
+    if values.get("reacts_s", 0) < 0:
+        raise UserError(f"{where}: reacts_s = {values['reacts_s']}: permitted: 0 and above")
     if values.get("start", "duty") not in STARTS:
         raise UserError(f"{where}: start = {values['start']!r}: permitted: {', '.join(STARTS)}")
     return Scenario(
@@ -217,9 +234,24 @@ def _action(where: str, row: Any, end_s: float) -> Mapping[str, Any]:
         ("fault", tuple(FAULTS)),
         ("registration", tuple(REGISTRATIONS)),
         ("smsc", ("lose", "refuse", "deliver")),
+        ("centre", (*REPLIES, "restart")),
+        ("answers", tuple(ANSWERS)),
     ):
         if key in rest and rest[key] not in permitted:
             raise UserError(f"{where}: {key} = {rest[key]!r}: permitted: {', '.join(permitted)}")
+    for key, others in _WITH.items():
+        if key in rest and not any(other in rest for other in others):
+            raise UserError(f"{where}: {key} needs {' or '.join(others)} beside it")
+    for key, lowest, highest in (
+        ("for_s", 0, end_s),
+        ("battery_percent", 0, 100),
+        ("axis", 0, 2),
+        ("steps", 0, 1 << 20),
+    ):
+        if key in rest and not lowest <= rest[key] <= highest:
+            raise UserError(f"{where}: {key} = {rest[key]!r}: permitted: {lowest} to {highest:g}")
+    if rest.get("signal_dbm") is True:
+        raise UserError(f"{where}: signal_dbm = True: permitted: a strength, or false")
     return {"s": s, **rest}
 
 
@@ -240,6 +272,11 @@ def _expectation(where: str, kind: str, row: Any, end_s: float) -> Expectation:
     for key in ("after_s", "by_s"):
         if key in row:
             _time(where, key, row[key], end_s)
+    if row.get("by_s", end_s) < row.get("after_s", 0):
+        raise UserError(f"{where}: by_s = {row['by_s']:g}: permitted: not before after_s = {row['after_s']:g}")
+    least = row.get("least", 1)
+    if least < 0 or row.get("most", least) < least:
+        raise UserError(f"{where}: least = {least}, most = {row.get('most')}: permitted: 0 <= least <= most")
     for key in ("what", "text"):
         try:
             re.compile(row.get(key, ""))

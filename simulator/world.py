@@ -11,6 +11,8 @@ from typing import Any, Protocol
 
 import numpy as np
 from dati.memory import Memory
+from dati.plan import load
+from dati.settings import SettingsError
 
 from simulator.device_log import firmware_hash
 from simulator.energy import Ledger
@@ -231,10 +233,11 @@ class World:
         for key in given:
             if key not in known:
                 raise UserError(f"{where}: {key}: unknown; permitted: {', '.join(known)}")
-        behaviours = []
-        for s, reply, *rest in given.get("replies", []):
-            behaviours.append((round(s * 1000), Behaviour(reply, *rest)))
-        operators = [Operator(round(s * 1000), command) for s, command in given.get("operators", [])]
+        try:
+            behaviours = [(round(s * 1000), Behaviour(reply, *rest)) for s, reply, *rest in given.get("replies", [])]
+            operators = [Operator(round(s * 1000), command) for s, command in given.get("operators", [])]
+        except (TypeError, ValueError) as error:
+            raise UserError(f"{where}: replies are [[s, reply, ...]], operators [[s, command]]: {error}") from None
         heartbeat = given.get("heartbeat_s")
         self.centre = Centre(
             self.clock,
@@ -370,6 +373,11 @@ class World:
         if given.get("key") and "centre" in plan:
             plan["centre"] = plan["centre"] | {"key": given["key"]}
         document = {"format": 1, "settings": values.get("settings", {}), "plan": plan}
+        try:
+            load(document)
+        except SettingsError as error:
+            # The device would start without any, and the scenario would show something else.
+            raise UserError(f"scenario {self.scenario.name}: {error}") from None
         self.flash.write("data/settings.json", json.dumps(document).encode())
         if start == "duty":
             memory = Memory(Folder(self.flash))
