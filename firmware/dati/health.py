@@ -69,7 +69,7 @@ class StillMoment:
 def pack(mean_mg, self_test_mg, noise_dmg, temperature_dc, zero_mg):
     """The payload of a HEALTH record: 11 int16, little-endian.
 
-    Mean of x, y, z as the detectors see them; how far the self-test moved each axis, UNKNOWN in a record from a still
+    Mean of x, y, z in mg as the detectors see them; how far in mg the self-test moved each axis, UNKNOWN in a record from a still
     moment; noise in 0.1 mg; temperature in 0.1 C or UNKNOWN; the zero-g offsets that had been taken off.
     """
     out = bytearray()

@@ -36,9 +36,10 @@ CHARGING_ENDED = 52
 SWITCHED_OFF = 53
 NOTE = 54
 MISSED = 55
+HEALTH = 56
 
 # (code, name, what its payload is): "none", "text" (UTF-8), or a signed number of 4 bytes and what it means: "count",
-# a word for which there is a table ("cause" and the like as in EVENTS, "reset" below).
+# a word for which there is a table ("cause" and the like as in EVENTS, "reset" below); "health" as `health.pack` says.
 KINDS = EVENTS + (
     (STARTED, "started", "reset"),
     (DUTY_BEGUN, "duty_begun", "none"),
@@ -64,6 +65,7 @@ KINDS = EVENTS + (
     (SWITCHED_OFF, "switched_off", "none"),
     (NOTE, "note", "text"),
     (MISSED, "missed", "count"),  # records that could not be written since the start
+    (HEALTH, "health", "health"),  # of the accelerometer: at each start of duty, and from still moments
 )
 
 # Why the device started: the argument of STARTED.
