@@ -1,8 +1,10 @@
 """Power-on: find out which board this is, and run the device on it."""
 
+import sys
 import time
 
 import boards
+import dati
 import machine
 from runtime import Runtime
 
@@ -11,12 +13,21 @@ _AGAIN_MS = 10000
 
 def main():
     try:
-        Runtime(boards.choose()).run()
+        device = Runtime(boards.choose())
+        let_go()
+        device.run()
     except Exception as error:
         # Nobody who wears it reads a prompt: it says why, and starts anew.
         print("%d crashed %s: %s" % (time.ticks_ms(), type(error).__name__, error))
         time.sleep_ms(_AGAIN_MS)
         machine.reset()
+
+
+def let_go():
+    """Of tables that only building reads: MicroPython frees a module with the last reference to it, here 8 KB."""
+    if sys.implementation.name == "micropython":  # elsewhere others have them too
+        del sys.modules["dati.tunables"], dati.tunables
+        del sys.modules["dati.fall_scores"], dati.fall_scores
 
 
 if __name__ == "__main__":

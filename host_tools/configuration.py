@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from dati.settings import PROFILES, TUNABLES, Settings, SettingsError
+from dati.settings import Settings, SettingsError
+from dati.tunables import PROFILES, TUNABLES
 from rich.console import Group
 from rich.padding import Padding
 from rich.table import Table

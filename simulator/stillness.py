@@ -17,7 +17,7 @@ from fractions import Fraction
 
 import numpy as np
 from dati import events as codes
-from dati.settings import TUNABLES
+from dati.tunables import TUNABLES
 from numpy.typing import NDArray
 from scipy.signal import resample_poly
 

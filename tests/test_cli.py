@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from dati.settings import TUNABLES
+from dati.tunables import TUNABLES
 
 from datasets.importers import IMPORTERS
 from datasets.scenes import SCENES

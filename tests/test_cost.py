@@ -53,6 +53,6 @@ def test_every_detector_is_counted_and_every_module_of_the_bank():
         line.split()[1].lstrip(".")
         for module in cost.BANK
         for line in (cost.FIRMWARE / f"{module}.py").read_text(encoding="utf-8").splitlines()
-        if line.startswith("from .")
+        if line.strip().startswith("from .")
     }
     assert imported - {"events"} == set(cost.BANK) - {"bank"}

@@ -11,7 +11,8 @@ import pytest
 from dati import events as codes
 from dati.alarm import IN_ALARM, IN_PRE_ALARM, IS_ACKNOWLEDGED, QUIET
 from dati.device import Device
-from dati.settings import TUNABLES, Settings
+from dati.settings import Settings
+from dati.tunables import TUNABLES
 from hypothesis import example, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st

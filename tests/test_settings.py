@@ -6,7 +6,8 @@ import re
 
 import pytest
 from dati.fall_scores import CARDS
-from dati.settings import PLACEMENTS, PROFILES, TUNABLES, Settings, SettingsError
+from dati.settings import Settings, SettingsError
+from dati.tunables import PLACEMENTS, PROFILES, TUNABLES
 
 SWITCHES = [row[0] for row in TUNABLES if row[1] == "switch"]
 CHOICES = [row for row in TUNABLES if row[1] == "choice"]

@@ -19,8 +19,9 @@ from dati.device import Device
 from dati.fall import FEATURES, flat
 from dati.fall_scores import CARDS
 from dati.gravity import Direction, Motion, isqrt
-from dati.settings import TUNABLES, Settings
+from dati.settings import Settings
 from dati.ticks import ticks_add, ticks_diff
+from dati.tunables import TUNABLES
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 

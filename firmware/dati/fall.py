@@ -9,7 +9,6 @@ which features decided.
 from array import array
 
 from .events import FALL
-from .fall_scores import CARDS
 from .gravity import Direction, isqrt
 
 # Offsets from the impact in ms; "before" counts from the first impact of a chain, "after" from the hardest.
@@ -61,6 +60,9 @@ class Fall:
 
     def __init__(self, settings, slots, vertical):
         """`slots` converts ms into slots; `vertical` is the worn vertical."""
+        # Of three cards one is kept, and that flat: `runtime` lets go of the rest.
+        from .fall_scores import CARDS  # noqa: PLC0415
+
         self.cause = FALL
         self.active = False
         self.pending_slots = 0  # since the impact under judgement, it included; 0: no case

@@ -27,7 +27,8 @@ def replayed(firmware: Path) -> list[Path]:
         name = wanted.pop()
         if name not in found:
             found.append(name)
-            wanted += re.findall(r"^from \.(\w+) import", (firmware / f"{name}.py").read_text(encoding="utf-8"), re.M)
+            text = (firmware / f"{name}.py").read_text(encoding="utf-8")
+            wanted += re.findall(r"^ *from \.(?: import )?(\w+)", text, re.M)
     return [firmware / f"{name}.py" for name in sorted(found)]
 
 

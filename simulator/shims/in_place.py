@@ -16,6 +16,7 @@ class _Sys:
 
     path = []  # type: list[str]
     modules = sys.modules
+    implementation = sys.implementation
     stdin = PIPE or sys.stdin
     stdout = PIPE or sys.stdout
 
@@ -110,8 +111,10 @@ def build_board():
 def build_device():
     global device
     import runtime
+    import main
 
     device = runtime.Runtime(board)
+    main.let_go()
 
 
 def _sleep(ms, light, sleep):
