@@ -20,8 +20,9 @@ from host_tools import choices
 from host_tools.documents import Words, write
 from host_tools.output import check_writable, err, out, print_json
 from host_tools.readouts import Source, joined, sources
+from simulator.chronology import PERIODS, UNDATED, Moment, Problem, in_time, keep, months_before
 from simulator.errors import UserError
-from simulator.usage import PERIODS, UNDATED, Figures, Moment, Problem, Tally, in_time, keep, months_before
+from simulator.usage import Figures, Tally
 
 PROMPT_S = (10, 40)  # SoloProtect on BS 8484:2016: 80 % of calls answered within 10 s, 98.5 % within 40 s
 _DIGEST = 12

@@ -1,4 +1,4 @@
-"""When what a journal tells happened: over restarts, ticks that come round, clocks that are wrong, late or never set."""
+"""When what a journal tells happened, over restarts, ticks that come round, and clocks wrong, late or never set."""
 
 from __future__ import annotations
 
