@@ -31,7 +31,7 @@ from array import array
 from dati import duty, recorder
 from dati.clock import stamp
 from dati.device import Device
-from dati.settings import TUNABLES, Settings
+from dati.settings import Settings
 from dati.ticks import Countdown
 
 FIRMWARE = "firmware"  # in the store: a hash of what is flashed, written by `dati flash`
@@ -264,6 +264,8 @@ def _crc(text):
 
 def _crc_of_settings(settings):
     """Of "name=value " of each, the profile first: the host sees whether defaults here and there are the same."""
+    from dati.tunables import TUNABLES  # noqa: PLC0415  (not kept in memory: see main.py)
+
     crc = binascii.crc32(("profile=%s " % settings.profile).encode())
     for row in TUNABLES:
         crc = binascii.crc32(("%s=%s " % (row[0], getattr(settings, row[0]))).encode(), crc)
