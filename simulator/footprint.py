@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import importlib
 import importlib.util
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -48,11 +47,16 @@ _LAUNCH = """
 import ctypes, sys
 from pathlib import Path
 from micropython_unix import main
-start, code, *options = sys.argv[1:]
-image = b"" if Path(code).is_dir() else Path(code).read_bytes()
-held = ctypes.create_string_buffer(image, len(image))
-where = f"PIPE = None; ADDRESS = {ctypes.addressof(held) if image else 0}; LENGTH = {len(image)}; FOLDER = {code!r}"
-sys.argv = ["micropython", *options, "-c", f"{where}\\n{Path(start).read_text()}\\nstart()\\n"]
+code, *options = sys.argv[1:]
+start = "import sys; sys.path[:] = [{0!r}, {0!r} + '/shims']; import in_place; in_place.start()"
+if Path(code).is_dir():
+    start = start.format(code)
+else:
+    image = Path(code).read_bytes()
+    held = ctypes.create_string_buffer(image, len(image))
+    where = f"uctypes.bytearray_at({ctypes.addressof(held)}, {len(image)})"
+    start = f"import uctypes, vfs; vfs.mount(vfs.VfsRom({where}), '/rom'); " + start.format("/rom")
+sys.argv = ["micropython", *options, "-c", start]
 sys.exit(main())
 """
 
@@ -100,12 +104,11 @@ class _InPlace(MicroPythonRuntime):
         self, board: VirtualBoard, on_line: Callable[[str], None], code: Path, heap_bytes: int, node: str | None
     ) -> None:
         super().__init__(board, on_line)
-        self._start = SHIMS / "in_place.py"
         if node is None:
             options = ["-X", f"heapsize={heap_bytes}"] if heap_bytes else ["-X", "heapsize=4m"]
-            self._command = [sys.executable, "-c", _LAUNCH, str(self._start), str(code), *options]
+            self._command = [sys.executable, "-c", _LAUNCH, str(code), *options]
         else:
-            self._command = [node, str(_ENGINES / "in_place.mjs"), str(wasm_home()), str(self._start), str(code)]
+            self._command = [node, str(_ENGINES / "in_place.mjs"), str(wasm_home()), str(code)]
 
     def start(self) -> None:
         process = subprocess.Popen(
@@ -253,7 +256,7 @@ class _Walk:
 
     def __init__(self) -> None:
         step = np.sin(2 * np.pi * 2 * np.arange(50) / self.rate_hz)[:, None] * [40, 300, 120]
-        self.samples = np.rint(step + [30, 990, 60])
+        self.samples = np.rint(step + np.array([30, 990, 60]))
 
 
 def lived(world: World) -> bool:

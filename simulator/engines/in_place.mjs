@@ -1,12 +1,12 @@
-// Runs the firmware in the WebAssembly build of MicroPython, a turn at a time: node in_place.mjs HOME START CODE [load].
-// HOME holds micropython.mjs; START is shims/in_place.py; CODE is a ROM image, which is put outside of the heap, or a
-// folder, whose files the interpreter loads. The virtual board is at the other end of standard input and output.
+// Runs the firmware in the WebAssembly build of MicroPython, a turn at a time: node in_place.mjs HOME CODE.
+// HOME holds micropython.mjs; CODE is a ROM image, which is put outside of the heap, or a folder, whose files the
+// interpreter loads. The virtual board is at the other end of standard input and output.
 // This build can only collect between turns, so what the heap holds before that includes all that a turn threw away.
 import { readFileSync, readSync, readdirSync, statSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 
-const [home, start, code] = process.argv.slice(2);
+const [home, code] = process.argv.slice(2);
 const { loadMicroPython } = await import(pathToFileURL(join(home, "micropython.mjs")));
 const say = (text) => writeSync(1, text);
 const interpreter = await loadMicroPython({ heapsize: 192 << 10, stdout: (line) => say(`${line}\n`) });
@@ -36,22 +36,29 @@ function copy(from, to) {
   }
 }
 
-let [address, length] = [0, 0];
+let where = "/code";
 if (statSync(code).isDirectory()) {
-  copy(code, "/code");
+  copy(code, where);
 } else {
+  where = "/rom";
   const image = readFileSync(code);
-  length = image.length;
-  address = interpreter._module._malloc(length);
+  const address = interpreter._module._malloc(image.length);
   interpreter._module.HEAPU8.set(image, address);
+  interpreter.runPython(`
+import uctypes, vfs
+vfs.mount(vfs.VfsRom(uctypes.bytearray_at(${address}, ${image.length})), "${where}")
+`);
 }
 interpreter.registerJsModule("pipe", { write: say, readline });
-interpreter.runPython(`import pipe as PIPE; ADDRESS = ${address}; LENGTH = ${length}; FOLDER = "/code"`);
-interpreter.runPython(readFileSync(start, "utf8"));
+interpreter.runPython(`
+import gc, pipe, sys
+sys.path[:] = ["${where}", "${where}/shims"]
+import in_place
+in_place.use(pipe)
+`);
 
-const python = (name) => interpreter.globals.get(name);
-const { mem_alloc: held } = python("gc");
-const collect = python("collect");
+const { STAGES: stages, turn } = interpreter.globals.get("in_place");
+const { collect, mem_alloc: held } = interpreter.globals.get("gc");
 let [left, most] = [0, 0];
 function settle(stage, before) {
   collect(); // which this build does when it is back here
@@ -62,13 +69,12 @@ function settle(stage, before) {
 }
 
 try {
-  for (const [stage, work] of python("STAGES")) {
+  for (const [stage, work] of stages) {
     [left, most] = [0, 0];
     work();
     settle(stage, held());
   }
   [left, most] = [0, 0];
-  const turn = python("turn");
   for (;;) settle("duty", turn());
 } catch (error) {
   say(`${error.message ?? error}\n`);

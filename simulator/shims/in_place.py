@@ -1,24 +1,27 @@
-"""Starts the firmware with its code in a ROM image outside the heap, as on a board, and tells what the heap holds.
+"""Starts the firmware by steps, and tells what the heap holds after each: for `simulator.footprint`.
 
-Set before, by whoever runs this: ADDRESS and LENGTH of the image, or FOLDER with the same files, to be loaded into the
-heap; PIPE, where the interpreter has no standard input, with `write` and `readline`.
+`pipe` stands in for standard input and output in an interpreter that has none; it can only collect when nothing runs,
+which is after each step and after each turn of the firmware's loop.
 """
+
+# ruff: noqa: PLC0415, RUF012, SIM105  (what is imported when is what is measured here; MicroPython has no contextlib)
 
 import gc
 import sys
 
 _collect = gc.collect
 _held = gc.mem_alloc
+_pipe = None
 
 
 class _Sys:
-    """`sys` for `boot`, which looks for nothing beside itself here."""
+    """`sys` for what is measured: `boot` would look for everything beside itself."""
 
-    path = []  # type: list[str]
+    path = list(sys.path)
     modules = sys.modules
     implementation = sys.implementation
-    stdin = PIPE or sys.stdin
-    stdout = PIPE or sys.stdout
+    stdin = sys.stdin
+    stdout = sys.stdout
 
 
 class _Gc:
@@ -29,7 +32,7 @@ class _Gc:
     @staticmethod
     def collect():
         _collect()
-        if not PIPE:  # else the collection comes later, at the end of the turn
+        if _pipe is None:
             told("duty")
 
 
@@ -63,20 +66,15 @@ def told(stage):
     print("memory", stage, _held())
 
 
-def collect():
-    _collect()
+def use(pipe):
+    global _pipe
+    _pipe = pipe
 
 
 def prepare():
-    """Everything up to the firmware itself."""
-    if ADDRESS:
-        import uctypes
-        import vfs
-
-        vfs.mount(vfs.VfsRom(uctypes.bytearray_at(ADDRESS, LENGTH)), "/rom")
-        sys.path[:] = ["/rom", "/rom/shims"]
-    else:
-        sys.path[:] = [FOLDER, FOLDER + "/shims"]
+    """The stand-ins for what an ESP32's interpreter brings."""
+    if _pipe is not None:
+        _Sys.stdin = _Sys.stdout = _pipe
     sys.modules["sys"] = _Sys
     sys.modules["main"] = _NotYet
     import boot  # noqa: F401
@@ -84,7 +82,7 @@ def prepare():
 
     del sys.modules["main"]
     sys.modules["gc"] = _Gc
-    if PIPE:
+    if _pipe is not None:
         host.call = _Waste(host.call).call
     try:
         import cryptolib  # noqa: F401
@@ -110,8 +108,8 @@ def build_board():
 
 def build_device():
     global device
-    import runtime
     import main
+    import runtime
 
     device = runtime.Runtime(board)
     main.let_go()
