@@ -89,11 +89,11 @@ class Motion:
     def samples(self) -> np.ndarray:
         random = np.random.default_rng(self.seed)
         t_s = np.arange(END_S * RATE_HZ) / RATE_HZ
-        mg = random.normal(0, 40, (len(t_s), 3)) + (0, 1000, 0)
+        mg = np.array((0, 1000, 0)) + random.normal(0, 40, (len(t_s), 3))
         mg[:, 1] += 250 * np.sin(2 * np.pi * 1.8 * t_s)
         if self.falls_s is not None:
             down = t_s >= self.falls_s
-            mg[down] = random.normal(0, 3, (int(down.sum()), 3)) + (0, 0, 1000)
+            mg[down] = np.array((0, 0, 1000)) + random.normal(0, 3, (int(down.sum()), 3))
             mg[(t_s >= self.falls_s) & (t_s < self.falls_s + 0.06)] = (900, 1800, 2600)
         return mg
 
@@ -139,7 +139,9 @@ def schedule(seed: int) -> Schedule:
     contacts = _contacts(random, at, ways)
     if "centre" not in ways:
         at[:] = [row for row in at if row.get("centre") != "ack"]
-        at.append({"s": round(random.uniform(0, 60), 1), "centre": random.choice(("silence", "refuse", "nak", "close"))})
+        at.append(
+            {"s": round(random.uniform(0, 60), 1), "centre": random.choice(("silence", "refuse", "nak", "close"))}
+        )
     values = {
         "title": f"chaos {seed}",
         "minutes": END_S / 60,
