@@ -177,11 +177,11 @@ class VirtualBoard:
         self.on_power("cpu", "light_sleep")
         while self._ended is None and self.clock.now_us < until_us and not self._woken():
             next_us = until_us
-            for candidate in (self.clock.next_us, self.next_interrupt_us()):
-                if candidate is not None:
-                    next_us = min(next_us, max(candidate, self.clock.now_us))
-            if next_us == self.clock.now_us and self.clock.next_us != next_us:
-                break  # the interrupt is there already
+            if self.clock.next_us is not None:
+                next_us = min(next_us, self.clock.next_us)
+            interrupt_us = self.next_interrupt_us()
+            if interrupt_us is not None and interrupt_us > self.clock.now_us:
+                next_us = min(next_us, interrupt_us)  # one that is there already and does not wake never will
             self.clock.advance_to_us(next_us)
         self.on_power("cpu", "active")
         for uart in self.uarts.values():

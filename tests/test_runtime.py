@@ -152,7 +152,7 @@ class Bench:
             modem_pins=SimpleNamespace(
                 ringing=lambda: False, **dict.fromkeys(("supply", "power_key", "reset", "sleep"), lambda on: None)
             ),
-            signals=SimpleNamespace(due_ms=lambda t_ms: 60000, **nothing),
+            signals=SimpleNamespace(short=-1, due_ms=lambda t_ms: 60000, **nothing),
             battery=SimpleNamespace(read_mv=lambda: 4000, percent=lambda mv: 82, charging=lambda: False),
             watchdog=self.modules["drivers.watchdog"].Watchdog(20000),
             console=SimpleNamespace(read_line=lambda: None, write_line=self.lines.append),
