@@ -8,8 +8,10 @@ import sys
 import typer
 
 from host_tools import (
+    calibrating,
     configuration,
     corpora,
+    drifting,
     evaluation,
     flashing,
     journals,
@@ -37,11 +39,13 @@ app.command("digest")(replaying.digest)
 app.command("sim")(simulating.sim)
 app.command("evaluate")(evaluation.evaluate)
 app.command("tradeoff")(tradeoff.tradeoff)
+app.command("calibrate")(calibrating.calibrate)
 app.command("regress")(regression.regress)
 app.command("import")(corpora.import_)
 app.add_typer(corpora.app, name="corpus")
 app.command("journal")(journals.journal)
 app.command("report")(reporting.report)
+app.command("drift")(drifting.drift)
 app.command("verify")(journals.verify)
 app.command("monitor")(live.monitor)
 app.command("record")(live.record)

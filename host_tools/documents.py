@@ -125,6 +125,9 @@ class Words:
     def __call__(self, key: str, **values: Any) -> str:
         return self._words[key][self.language].format(**values)
 
+    def has(self, key: str) -> bool:
+        return key in self._words
+
     def named(self, kind: str, name: str) -> str:
         """The word for `name` of a kind, such as a cause; the name itself where there is none."""
         row = self._words.get(f"{kind}_{name}")

@@ -281,7 +281,7 @@ def _names(path: Path | None) -> dict[str, str]:
     return {device.strip(): name.strip() for device, name in rows[1:]}
 
 
-def _identities(given: list[str] | None) -> dict[str, str]:
+def identities(given: list[str] | None) -> dict[str, str]:
     found = {}
     for text in given or []:
         folder, equals, name = text.rpartition("=")
@@ -335,7 +335,7 @@ def report(
     for path in filter(None, (csv_file, html, pdf)):
         check_writable(path)
     words = Words("report", language)
-    found = made(sources(journals, _identities(device)), by, keep_months, _today(today), _names(names))
+    found = made(sources(journals, identities(device)), by, keep_months, _today(today), _names(names))
     if as_json_:
         print_json(as_json(found, words))
     else:
