@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from simulator.chronology import Problem
 from simulator.drift import Course, Rules, State
 from simulator.ellipsoid import Array
 
@@ -41,7 +42,7 @@ class Verdict:
     flags: list[Flag]
     kind: str  # "", "slow", "step"
     action: str  # "", "re-zero", "recalibrate", "retire"
-    why: str
+    why: Problem | None
     reached: float | None
     earliest: float | None
     latest: float | None
@@ -49,7 +50,7 @@ class Verdict:
 
 
 @dataclass(frozen=True)
-class _Measure:
+class Measure:
     """A quantity as a share of its tolerance, with its speed a day."""
 
     share: float
@@ -113,7 +114,12 @@ def _verdict(course: Course, flags: list[Flag], running: dict[str, Flag]) -> Ver
     return Verdict(status, flags, kind, action, why, *soonest, recovered)
 
 
-def _measures(states: list[State], rules: Rules) -> dict[str, _Measure]:
+def measures_of(course: Course) -> dict[str, Measure]:
+    """What is judged, as it is now; nothing while commissioning lasts."""
+    return _measures(course.states, course.rules) if course.states else {}
+
+
+def _measures(states: list[State], rules: Rules) -> dict[str, Measure]:
     state = states[-1]
     deg = rules.tolerance_deg
     sensitivity_sd = float(np.hypot(state.gain_sd_percent, state.noise_sd_percent)) / rules.tolerance_percent
@@ -125,12 +131,12 @@ def _measures(states: list[State], rules: Rules) -> dict[str, _Measure]:
     )
     change = state.self_test[np.isfinite(state.self_test)] - 1
     return {
-        "verticality": _Measure(
+        "verticality": Measure(
             state.error_deg / deg, state.error_sd_deg / deg, state.rate_deg / deg, state.rate_sd_deg / deg
         ),
-        "sensitivity": _Measure(share, sensitivity_sd, rate, rate_sd),
+        "sensitivity": Measure(share, sensitivity_sd, rate, rate_sd),
         # Beyond this share of the response nothing is forecast: it is judged where it is.
-        "self-test": _Measure(float(np.abs(change).max()) / _SELF_TEST if len(change) else 0.0, 0.05, 0.0, 1.0),
+        "self-test": Measure(float(np.abs(change).max()) / _SELF_TEST if len(change) else 0.0, 0.05, 0.0, 1.0),
     }
 
 
@@ -145,7 +151,7 @@ def _trend(days: Array, values: Array) -> tuple[float, float]:
     return rate, 2 * float(np.sqrt(left @ left / (len(days) - 2) / squares)) + 1e-9
 
 
-def _soonest(day: float, measures: dict[str, _Measure]) -> tuple[float | None, float | None, float | None]:
+def _soonest(day: float, measures: dict[str, Measure]) -> tuple[float | None, float | None, float | None]:
     best: tuple[float | None, float | None, float | None] = (None, None, None)
     for measure in measures.values():
         if measure.share < max(_SURE * measure.sd, 0.2) or measure.rate < _SURE * measure.rate_sd:
@@ -161,32 +167,33 @@ def _soonest(day: float, measures: dict[str, _Measure]) -> tuple[float | None, f
     return best
 
 
-def _action(course: Course, running: dict[str, Flag]) -> tuple[str, str]:
+def _action(course: Course, running: dict[str, Flag]) -> tuple[str, Problem | None]:
     if not running:
-        return "", ""
-    state, rules = course.states[-1], course.rules
+        return "", None
+    state = course.states[-1]
     steps = [change for change in course.changes if change.kind == "step" and change.day > state.day - 365]
     if "self-test" in running:
         change = 100 * (state.self_test - 1)
         axis = int(np.nanargmax(np.abs(change)))
-        return "retire", f"the self-test moves axis {'xyz'[axis]} by {change[axis]:+.0f} % of what it did"
+        return "retire", Problem("self_test", {"axis": "xyz"[axis], "percent": round(float(change[axis]))})
     if "sensitivity" in running and state.noise_percent > state.gain_percent:
-        return "retire", f"its noise has risen to {state.noise_mg:.0f} mg"
+        return "retire", Problem("noise", {"noise_mg": round(state.noise_mg, 1)})
     if len(steps) >= 2:
-        return "retire", f"{len(steps)} steps within a year"
-    if "sensitivity" in running:
+        return "retire", Problem("steps", {"count": len(steps)})
+    by_gain = float(np.abs(state.gain).max())
+    if "sensitivity" in running or 1000 * by_gain > float(np.abs(state.offset_mg).max()):
         axis = int(np.argmax(np.abs(state.gain)))
-        return "recalibrate", f"the gain of axis {'xyz'[axis]} is off by {100 * state.gain[axis]:+.1f} %"
+        return "recalibrate", Problem("gain", {"axis": "xyz"[axis], "percent": round(100 * float(state.gain[axis]), 1)})
     axis = int(np.argmax(np.abs(state.offset_mg)))
-    what = f"offset of axis {'xyz'[axis]} moved by {state.offset_mg[axis]:+.0f} mg"
-    if not state.known[:3].all():
-        unknown = ", ".join(name for name, known in zip("xyz", state.known[:3], strict=True) if not known)
-        return "re-zero", f"{what}; in six positions, for {unknown} is not determined"
-    return "re-zero", what
+    values = {"axis": "xyz"[axis], "offset_mg": round(float(state.offset_mg[axis]))}
+    unknown = [name for name, known in zip("xyz", state.known[:3], strict=True) if not known]
+    if unknown:
+        return "re-zero", Problem("offset_open", {**values, "unknown": ", ".join(unknown)})
+    return "re-zero", Problem("offset", values)
 
 
-def _too_few(course: Course) -> str:
-    standing = int(course.readings.standing.sum())
+def _too_few(course: Course) -> Problem:
     if course.zeroed:
-        return f"{standing} starts of duty; commissioning takes {course.rules.sessions}"
-    return f"never zeroed, {len(course.readings)} still moments; too few to begin with"
+        standing = int(course.readings.standing.sum())
+        return Problem("too_few", {"count": standing, "needed": course.rules.sessions + 1})
+    return Problem("too_few_never_zeroed", {"count": len(course.readings)})

@@ -115,7 +115,6 @@ def make(number: int, fault: str = HEALTHY, *, seed: int = 1, years: float = 2.0
     return Made(readings, truth)
 
 
-
 def _read(
     number: int, random: np.random.Generator, days: Array, up: Array, offset_mg: Array, gain: Array,
     per_kelvin_mg: Array, noise_factor: Array, weak: Array, zero_mg: Array,
