@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -22,6 +23,8 @@ from simulator.errors import UserError
 _LOGS = "*.mcap"
 _SETTINGS = "settings.json"
 _OLD_ZERO_DAYS = 14
+_CLOCK_S = 3600
+_OF_A_KIND = 3
 
 
 @dataclass
@@ -108,7 +111,21 @@ def followed(device: _Device, rules: Rules) -> Followed:
         problems.append(Problem("no_health", {"count": len(moments)}))
     problems += _about_zero(readings)
     course = follow(readings, rules)
-    return Followed(device.name, course, judge(course), problems)
+    return Followed(device.name, course, judge(course), _few(problems))
+
+
+def _few(problems: list[Problem]) -> list[Problem]:
+    """Without clocks that were set by less than matters over months; the first few of a kind, and how many more."""
+    shown: list[Problem] = []
+    more: Counter[str] = Counter()
+    for problem in problems:
+        if problem.key.startswith("clock_") and abs(problem.values["seconds"]) < _CLOCK_S:
+            continue
+        if sum(one.key == problem.key for one in shown) < _OF_A_KIND:
+            shown.append(problem)
+        else:
+            more[problem.key] += 1
+    return shown + [Problem("more", {"count": count}) for count in more.values()]
 
 
 def _usable(logs: list[DeviceLog], problems: list[Problem]) -> list[DeviceLog]:

@@ -288,7 +288,8 @@ class _Follower:
             rate_deg=rate, rate_sd_deg=rate_sd,
             gain_percent=gain_percent, gain_sd_percent=100 * float(sd[3:][np.argmax(np.abs(gain))]),
             noise_mg=noise_mg, noise_percent=noise_percent,
-            noise_sd_percent=100 * float(np.hypot(noise_sd_mg, self.noise_sd_mg)) / rules.limit_mg, self_test=self_test, scatter_mg=found.scale_mg,
+            noise_sd_percent=100 * float(np.hypot(noise_sd_mg, self.noise_sd_mg)) / rules.limit_mg,
+            self_test=self_test, scatter_mg=found.scale_mg,
             step_share=by_steps / error_deg if error_deg else 0.0,
         )  # fmt: skip
 
@@ -343,7 +344,7 @@ class _Follower:
 
 
 def _explained(surplus: Array, rows: Array) -> tuple[float, Array]:
-    """By how much a change (3,) lessens the squares of what was not foreseen, in standard deviations; and the change."""
+    """By how much a change lessens the squares of what was not foreseen; and the change (3,)."""
     by_mg = np.linalg.solve(rows.T @ rows + np.eye(3) / _JUMP_MG**2, rows.T @ surplus)
     left = surplus - rows @ by_mg
     return float(surplus @ surplus - left @ left), by_mg

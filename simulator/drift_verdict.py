@@ -154,9 +154,9 @@ def _trend(days: Array, values: Array) -> tuple[float, float]:
 def _soonest(day: float, measures: dict[str, Measure]) -> tuple[float | None, float | None, float | None]:
     best: tuple[float | None, float | None, float | None] = (None, None, None)
     for measure in measures.values():
-        if measure.share < max(_SURE * measure.sd, 0.2) or measure.rate < _SURE * measure.rate_sd:
-            if measure.share < 1 or measure.share < _SURE * measure.sd:
-                continue
+        growing = measure.share >= 0.2 and measure.rate >= _SURE * measure.rate_sd
+        if measure.share < _SURE * measure.sd or not (growing or measure.share >= 1):
+            continue
         days = [
             measure.days_left(measure.rate + spread * measure.rate_sd if np.isfinite(measure.rate_sd) else 0.0)
             for spread in (0, 2, -2)

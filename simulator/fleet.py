@@ -3,9 +3,9 @@
 `python -m simulator.fleet` follows it and says how soon faults were flagged, and how often nothing was wrong.
 
 From the LIS3DH data sheet (DocID17530 rev 2): zero-g offset 40 mg typical, 0.5 mg/K typical, 0.01 %/K, noise
-220 ug/sqrt(Hz), steps of 16 mg at 8 g in normal mode. It gives no tolerance of the gain: 1 % is the LSM6DSOX's. Assumed,
-for nobody publishes them: aging of 4 mg a year and axis with a walk of 2 mg in a year, the faults, how devices are
-worn and lie, temperatures between 0 and 35 C, a self-test response near 350 mg that scatters by 1 %.
+220 ug/sqrt(Hz), steps of 16 mg at 8 g in normal mode. It gives no tolerance of the gain: 1 % is the LSM6DSOX's.
+Assumed, for nobody publishes them: aging of 4 mg a year and axis with a walk of 2 mg in a year, the faults, how
+devices are worn and lie, temperatures between 0 and 35 C, a self-test response near 350 mg that scatters by 1 %.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
+from dati.clock import stamp
 
 from simulator.drift import YEAR_DAYS, Readings, Rules, follow
 from simulator.drift_effect import Lean
@@ -28,7 +29,7 @@ STEP_MG = 16.0
 NOISE_LEVEL = 0.6  # the detectors' level of a still device for each mg of the sensor's noise: they average 16 samples
 AGING_MG, WALK_MG = 4.0, 2.0
 SELF_TEST_MG, SELF_TEST_SCATTER = 350.0, 0.01
-_BEGUN_DAY = 9497.0  # 2026-01-01
+_BEGUN_DAY = 8767.0  # 2024-01-02
 _WORKDAYS = 5 / 7 * 0.9
 _STILL_A_DAY = 2.0  # still moments in ordinary use
 _SAMPLES = 60  # that tell apart, of a minute of stillness
@@ -170,9 +171,14 @@ def _ways_to_lie(random: np.random.Generator, up: Array, standing: np.ndarray) -
     return found / np.linalg.norm(found, axis=1)[:, None]
 
 
+def date_of(days: float) -> str:
+    """`2026-11-22` of days since 2000-01-01."""
+    return stamp(int(days * 86400))[:10]
+
+
 def kinds(count: int, seed: int = 1) -> list[str]:
-    """The fault of each of `count` devices, in the proportions of FAULTS among 200."""
-    faults = [fault for fault, of_200 in FAULTS for _ in range(round(of_200 * count / 200))]
+    """The fault of each of `count` devices: FAULTS are of 200, and each comes once at least."""
+    faults = [fault for fault, of_200 in FAULTS for _ in range(max(1, round(of_200 * count / 200)))][:count]
     faults += [HEALTHY] * (count - len(faults))
     return [str(fault) for fault in np.random.default_rng(seed).permutation(faults)]
 
@@ -236,8 +242,9 @@ def report(outcomes: list[Outcome], years: float) -> list[str]:
     device_years = years * len(outcomes)
     false = sum(len(one.false_days) for one in outcomes)
     lines = [
-        f"{len(outcomes)} devices, {device_years:g} device-years, {sum(bool(one.fault) for one in outcomes)} with a fault",
-        "fault               devices  past tolerance  flagged before  days flagged ahead, median (least)  after the fault",
+        f"{len(outcomes)} devices, {device_years:g} device-years, {sum(bool(o.fault) for o in outcomes)} with a fault",
+        "                           past    flagged   days ahead of the   days after the",
+        "fault             devices  tolerance  before  tolerance, median (least)  fault, median",
     ]
     for fault in (SLOW, REZEROED, WEAK, NOISY, DROPPED):
         ones = [one for one in outcomes if one.fault == fault]
@@ -246,8 +253,8 @@ def report(outcomes: list[Outcome], years: float) -> list[str]:
         after = sorted(one.flagged_day - one.fault_day for one in ones if one.flagged_day)
         early = sum(days > 0 for days in ahead)
         lines.append(
-            f"{fault:20}{len(ones):7}{len(crossed):16}{early:16}"
-            f"{_middle(ahead):>24} ({_least(ahead):>5}){_middle(after):>18}"
+            f"{fault:18}{len(ones):7}{len(crossed):11}{early:8}"
+            f"{_middle(ahead):>19} ({_least(ahead):>4}){_middle(after):>16}"
         )
     missed = [one.number for one in outcomes if one.crossed_day is not None and one.flagged_day is None]
     told = [one for one in outcomes if one.flagged_day and one.fault in (SLOW, REZEROED, DROPPED)]
