@@ -23,7 +23,7 @@ FLASH_BYTE_US = 20
 TURN_US = 30_000
 
 
-class Restart(BaseException):  # noqa: N818  (not an error: the program ends here and starts anew)
+class Restart(BaseException):
     """The processor restarts; `cause` is what machine.reset_cause() will say."""
 
     def __init__(self, cause: int) -> None:
@@ -31,7 +31,7 @@ class Restart(BaseException):  # noqa: N818  (not an error: the program ends her
         self.cause = cause
 
 
-class Finished(BaseException):  # noqa: N818
+class Finished(BaseException):
     """The scenario is over."""
 
 

@@ -161,11 +161,13 @@ class Wearable:
 
     def sos(self, pressed, t_ms):
         test = self.function_test
-        tested = pressed and test is not None and test.step == duty.PRESS
-        if tested:
+        passes = False
+        if pressed and test is not None and test.step == duty.PRESS:
             test.done(duty.PRESS, t_ms)
-        if pressed and not (tested and self.settings.sos_hold_ms < _TAP_MS):
-            self.device.press_sos()  # even then: whoever holds it means it
+            # Whoever holds it even then means it; where a press is all it takes, it passes the step and no more.
+            passes = self.settings.sos_hold_ms < _TAP_MS
+        if pressed and not passes:
+            self.device.press_sos()
         else:
             self.device.release_sos()
         self.follow(t_ms)
