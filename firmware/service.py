@@ -13,7 +13,7 @@ line holds, it is the host's mistake, never a fault of the device: it is answere
     dati try SETTINGS-JSON X Y Z       a Device of its own, with the worn vertical X Y Z
     dati feed TAKEN BASE64             samples for it after TAKEN ones, int16 little-endian x y z...; answers its events
     dati do NUMBER VALUE               an input for it, numbered as in dati/recorder.py
-    dati end                           no more trial: its memory is free; by itself after 5 s without a line
+    dati end                           no more trial: its memory is free; by itself a minute after the last line
 
 A program puts a number and a checksum before the words, `dati #17 1a2b3c4d status`: CRC-32 of "17 status", in hex. The
 answer is `!#17 CRC JSON`, its CRC-32 that of "17 JSON". A line that was garbled is answered `!garbled`. One that comes
@@ -26,8 +26,10 @@ A line longer than 250 characters must be written in pieces: MicroPython keeps 2
 import binascii
 import gc
 import json
+import sys
 from array import array
 
+import dati
 from dati import duty, recorder
 from dati.clock import stamp
 from dati.device import Device
@@ -41,6 +43,7 @@ _READ_AT_MOST = 840  # bytes: with all around them a line of 1200 characters, a 
 _LIVE_MS = 500
 _LIVE_AT_MOST_S = 3600
 _ATTENTION_MS = 5000  # after a line the host is taken to go on talking
+_TRIAL_MS = 60000  # after a line its trial is kept
 _LOST_AT_MOST_S = 60  # in one input of a trial: longer ones would keep the device from its own work
 
 
@@ -51,6 +54,7 @@ class Service:
         self._board = board
         self._wearable = wearable
         self._attention = Countdown(_ATTENTION_MS)
+        self._trial = Countdown(_TRIAL_MS)
         self._live = Countdown(0)
         self._next = Countdown(_LIVE_MS)
         self._heard = ""  # number and checksum of the last line, and what was said to it
@@ -65,7 +69,8 @@ class Service:
         return self._attention.running or self._live.running
 
     def turn(self, t_ms):
-        if self._attention.ran_out(t_ms):
+        self._attention.ran_out(t_ms)
+        if self._trial.ran_out(t_ms):
             self._heard = self._said = ""
             self._tried = None
         if self._live.running:
@@ -77,6 +82,7 @@ class Service:
         line = self._board.console.read_line()
         if line is not None and line.startswith("dati "):
             self._attention.start(t_ms)
+            self._trial.start(t_ms)
             self._hear(line[5:], t_ms)
 
     def _write(self, text):
@@ -116,7 +122,10 @@ class Service:
         """Begin a recording; True when it is under way. It replaces the one before."""
         store = self._board.store
         log = recorder.Recorder(store, LOG, binascii.crc32)
-        return self._wearable.record(log, store.read(FIRMWARE).decode() or "unknown", t_ms)
+        try:
+            return self._wearable.record(log, store.read(FIRMWARE).decode() or "unknown", t_ms)
+        finally:
+            _let_go()
 
     @property
     def _recording(self):
@@ -192,6 +201,12 @@ class Service:
     def _do_try(self, rest, t_ms):
         self._tried = None
         gc.collect()  # the next one needs the room
+        try:
+            return self._try(rest)
+        finally:
+            _let_go()
+
+    def _try(self, rest):
         text, end, words = rest.rpartition("}")
         values = json.loads(text + end)
         if type(values) is not dict:
@@ -212,7 +227,7 @@ class Service:
 
     def _do_feed(self, rest, t_ms):
         taken, _, text = rest.partition(" ")
-        device = self._trial()
+        device = self._device()
         if _whole(taken, 0, 1 << 29) != self._taken:
             raise ValueError("%d samples are taken" % self._taken)
         data = binascii.a2b_base64(text)
@@ -230,7 +245,7 @@ class Service:
 
     def _do_do(self, rest, t_ms):
         what, value = [_whole(word, -32768, 1 << 29) for word in rest.split()]
-        device = self._trial()
+        device = self._device()
         if what == recorder.LOST and not 0 < value <= _LOST_AT_MOST_S * self._rate_hz:
             raise ValueError("%d samples lost: permitted: 1 to %d" % (value, _LOST_AT_MOST_S * self._rate_hz))
         recorder.apply(device, what, value)
@@ -238,7 +253,7 @@ class Service:
         self._drain(events, self._taken)
         return {"taken": self._taken, "events": events}
 
-    def _trial(self):
+    def _device(self):
         if self._tried is None:
             raise ValueError("nothing is tried; begin with `dati try`")
         return self._tried
@@ -262,9 +277,17 @@ def _crc(text):
     return "%08x" % binascii.crc32(text.encode())
 
 
+def _let_go():
+    """Of the tables that making a Device reads: see main.py."""
+    if sys.implementation.name == "micropython":
+        for name in ("tunables", "fall_scores"):
+            if sys.modules.pop("dati." + name, None) is not None:
+                delattr(dati, name)
+
+
 def _crc_of_settings(settings):
     """Of "name=value " of each, the profile first: the host sees whether defaults here and there are the same."""
-    from dati.tunables import TUNABLES  # noqa: PLC0415  (not kept in memory: see main.py)
+    from dati.tunables import TUNABLES  # noqa: PLC0415  (let go of again)
 
     crc = binascii.crc32(("profile=%s " % settings.profile).encode())
     for row in TUNABLES:

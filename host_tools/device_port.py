@@ -121,7 +121,7 @@ class DevicePort:
             while (end := self._rest.find(b"\n")) >= 0:
                 line, self._rest = self._rest[:end].strip(), self._rest[end + 1 :]
                 if line.startswith(b"!"):
-                    yield _answer(line[1:].decode("ascii", "replace"))
+                    yield _answer(line[1:].decode("utf-8", "replace"))
                 elif line:
                     self.log = [*self.log[-199:], line.decode("utf-8", "replace")]
             try:
@@ -167,4 +167,4 @@ def _answer(text: str) -> dict[str, Any] | None:
 
 
 def _crc(text: str) -> str:
-    return f"{binascii.crc32(text.encode('ascii', 'replace')):08x}"
+    return f"{binascii.crc32(text.encode()):08x}"

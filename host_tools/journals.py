@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 from dati import events as codes
@@ -16,12 +18,16 @@ from rich.table import Table
 
 from datasets import sources as known
 from host_tools import choices
-from host_tools.output import EXIT_DIFFERENT, err, out, print_json, tracked
+from host_tools.output import EXIT_DIFFERENT, err, out, print_json, progress_bar, tracked
 from simulator.device_log import Difference, firmware_hash, first_difference, read_device_log
 from simulator.engines import Engine, Event
 from simulator.errors import UserError
 from simulator.replay import Options, cause_names, event_line
 
+if TYPE_CHECKING:
+    from host_tools.trial import Trial
+
+_IN_JOURNAL = re.compile(r"journal\.\d+")
 _KINDS = {code: (name, payload) for code, name, payload in KINDS}
 _WORDS = {
     "by": dict(codes.PARTIES),
@@ -80,22 +86,38 @@ def _missing(entries: list[Entry]) -> Iterator[tuple[int, int]]:
 
 
 def journal(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Files of one device's journal, any order.")],
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="FILE...", help="Files of one device's journal, any order.", show_default=False),
+    ] = None,
+    port: Annotated[
+        str, typer.Option("--port", "-p", metavar="PORT", help="Read it from the running device there instead.")
+    ] = "",
+    save: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="With --port: keep what was read in this new folder, for `dati report`."),
+    ] = None,
     as_json: choices.AsJson = False,
 ) -> None:
     """Print a device's journal: duty, tests, alarms, faults, commands, messages, with their times.
 
     Name all its files (journal.0, journal.1, ...): the records are put in order. Damaged ones are counted and left out.
 
-    Example: `dati journal journal.*`
+    Examples: `dati journal journal.*`, `dati journal --port /dev/ttyUSB0 --save read-outs/DATI-7-november`
     """
+    if bool(files) == bool(port):
+        raise UserError("name the files of a device's journal, or a device by --port")
+    if save is not None and not port:
+        raise UserError("--save keeps what is read from a device: give --port with it")
+    contents = _read_from(port, save) if port else {str(file): _bytes_of(file) for file in files or ()}
     found: dict[tuple[int, bytes], Entry] = {}
-    damaged: dict[Path, int] = {}
-    for file in files:
-        entries, damaged[file] = read_journal(_bytes_of(file))
+    damaged: dict[str, int] = {}
+    for name, data in contents.items():
+        entries, damaged[name] = read_journal(data)
         found.update({(entry.sequence, entry.payload): entry for entry in entries})
     if not found:
-        raise UserError(f"{', '.join(map(str, files))}: no journal record found; name the files of a device's journal")
+        where = port or ", ".join(contents)
+        raise UserError(f"{where}: no journal record found; name the files of a device's journal")
     ordered = sorted(found.values(), key=lambda entry: entry.sequence)
     if as_json:
         print_json({"records": [_entry_json(entry) for entry in ordered], "damaged_bytes": sum(damaged.values())})
@@ -106,9 +128,36 @@ def journal(
     out.print(table)
     for first, count in _missing(ordered):
         err.print(f"missing: {count} from number {first} on", style="yellow")
-    for file, count in damaged.items():
+    for name, count in damaged.items():
         if count:
-            err.print(f"{file}: {count} bytes of torn or damaged records left out", style="yellow")
+            err.print(f"{name}: {count} bytes of torn or damaged records left out", style="yellow")
+
+
+def _read_from(port: str, save: Path | None) -> dict[str, bytes]:
+    """The files of the journal of the device at `port`; kept in `save` with what tells whose they are."""
+    from host_tools.device_port import DevicePort  # noqa: PLC0415  (pyserial)
+
+    if save is not None:
+        if save.exists() and (not save.is_dir() or any(save.iterdir())):
+            raise UserError(f"{save}: is there already; name a new folder, `dati report` joins several of one device")
+        if not save.absolute().parent.is_dir():
+            raise UserError(f"{save}: there is no folder {save.parent}; create it first")
+    with DevicePort(port) as device:
+        status = device.status()
+        names = [name for name, _ in device.ask("files")["files"] if _IN_JOURNAL.fullmatch(name)]
+        contents = {}
+        for name in tracked(names, "reading", len(names)):
+            contents[name] = device.fetch(name)
+    if save is not None:
+        save.mkdir(exist_ok=True)
+        for name, data in contents.items():
+            (save / name).write_bytes(data)
+        (save / "firmware").write_text(status["firmware"], encoding="utf-8")
+        # The name alone, where a device keeps it among the rest: its settings are not given out.
+        identity = {"plan": {"device": status["device"]}}
+        (save / "settings.json").write_text(json.dumps(identity, ensure_ascii=False) + "\n", encoding="utf-8")
+        err.print(f"{save}: {len(contents)} files of {status['device']}", style="dim")
+    return contents
 
 
 def _entry_json(entry: Entry) -> dict[str, Any]:
@@ -148,7 +197,8 @@ def verify(
     """Compare what a device decided, or decides now, with what the same firmware decides here, event for event.
 
     Status 1 when an event differs; the first that does is shown. `dati replay LOG.mcap` shows a log's whole timeline.
-    With --port: `dati verify --port /dev/ttyUSB0 bundled`; the device goes on with what it does.
+    With --port: `dati verify --port /dev/ttyUSB0 bundled`; the device goes on with what it does. A line of 115200 baud
+    carries some 500 samples a second: an hour at 50 Hz takes six minutes, plus what the board itself needs.
     """
     runner = choices.engine(engine)
     if port:
@@ -189,34 +239,67 @@ def verify(
 
 
 def _verify_on_device(port: str, sources: list[str], runner: Engine, as_json: bool) -> None:
-    from host_tools.device_port import DevicePort  # noqa: PLC0415  (pyserial is an extra)
-    from host_tools.trial import try_on  # noqa: PLC0415
+    from host_tools.device_port import DevicePort  # noqa: PLC0415  (pyserial)
+    from host_tools.trial import other_defaults, try_on  # noqa: PLC0415
 
     shown, differing = [], 0
-    with DevicePort(port) as device:
+    others: list[str] = []
+    with DevicePort(port) as device, progress_bar() as bar:
+        flashed = device.status()["firmware"] or "unknown"
+        if flashed != firmware_hash():
+            err.print(f"{port}: firmware {flashed} is on the device, {firmware_hash()} here", style="yellow")
+        task = bar.add_task("trying", total=None)
         recordings = iter(known.open_sources(sources, ""))
-        total = sum(filter(None, map(known.count, sources))) or None
-        for trial in tracked(try_on(device, recordings, runner, Options()), "trying", total):
-            difference = trial.difference
-            differing += difference is not None
-            if as_json:
-                shown.append(
-                    {
-                        "id": trial.recording.id,
-                        "events": len(trial.here),
-                        "same": difference is None,
-                    }
-                )
-            elif difference is None:
-                out.print(f"{trial.recording.id}: {len(trial.here)} events, the same on the device")
-            else:
-                out.print(f"{trial.recording.id}: differs", style="bold red")
-                out.print(f"  device: {_line(difference[0])}")
-                out.print(f"  here:   {_line(difference[1])}")
+        for trial in try_on(
+            device,
+            recordings,
+            runner,
+            Options(),
+            lambda name, done, of: bar.update(task, description=name, completed=done, total=of),
+        ):
+            differing += not trial.same
+            shown.append(_trial_json(trial))
+            if not as_json:
+                _print_trial(trial)
+        if any(not row["same_settings"] for row in shown):
+            others = other_defaults(device)
+    if others:
+        err.print(f"{port}: another default on the device than here: {', '.join(others)}", style="bold red")
     if as_json:
         print_json(shown)
     if differing:
         raise typer.Exit(EXIT_DIFFERENT)
+
+
+def _print_trial(trial: Trial) -> None:
+    name, difference = trial.recording.id, trial.difference
+    if trial.same:
+        out.print(f"{name}: {len(trial.here)} events, the same on the device")
+    elif difference is None:
+        out.print(
+            f"{name}: other settings on the device, though the {len(trial.here)} events are the same", style="red"
+        )
+    else:
+        out.print(f"{name}: differs", style="bold red")
+        out.print(f"  device: {_line(difference[0])}")
+        out.print(f"  here:   {_line(difference[1])}")
+
+
+def _trial_json(trial: Trial) -> dict[str, Any]:
+    difference = trial.difference
+    sides = None
+    if difference is not None:
+        sides = {
+            side: None if event is None else _line(event)
+            for side, event in zip(("device", "here"), difference, strict=True)
+        }
+    return {
+        "id": trial.recording.id,
+        "events": len(trial.here),
+        "same": trial.same,
+        "same_settings": trial.same_settings,
+        "difference": sides,
+    }
 
 
 def _line(event: Event | None) -> str:
