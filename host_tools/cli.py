@@ -12,6 +12,7 @@ from host_tools import (
     configuration,
     corpora,
     drifting,
+    drilling,
     evaluation,
     flashing,
     journals,
@@ -43,6 +44,7 @@ app.command("calibrate")(calibrating.calibrate)
 app.command("regress")(regression.regress)
 app.command("import")(corpora.import_)
 app.add_typer(corpora.app, name="corpus")
+app.command("drill")(drilling.drill)
 app.command("journal")(journals.journal)
 app.command("report")(reporting.report)
 app.command("drift")(drifting.drift)
