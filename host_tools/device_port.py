@@ -123,7 +123,8 @@ class DevicePort:
                 if line.startswith(b"!"):
                     yield _answer(line[1:].decode("utf-8", "replace"))
                 elif line:
-                    self.log = [*self.log[-199:], line.decode("utf-8", "replace")]
+                    self.log.append(line.decode("utf-8", "replace"))
+                    del self.log[:-200]
             try:
                 self._rest += self._line.read(max(1, self._line.in_waiting))
             except OSError as error:
