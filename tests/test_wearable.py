@@ -570,9 +570,9 @@ def test_a_fault_that_began_off_duty_is_told_when_duty_begins_and_its_end_too():
     assert worn.said("fault_began") == ["battery"]
     assert notices(worn) == []
     assert worn.w.signal == signals.LOW_BATTERY
-    worn.w._set_duty(duty.ON, worn.t_ms)
+    worn.w.shift.set_duty(duty.ON, worn.t_ms)
     assert notices(worn) == [(record.FAULT, supervision.BATTERY)]
-    worn.w._set_duty(duty.OFF, worn.t_ms)
+    worn.w.shift.set_duty(duty.OFF, worn.t_ms)
     worn.w.battery_percent = 90
     worn.run(1100)
     assert notices(worn)[-1] == (record.MENDED, supervision.BATTERY)

@@ -1,4 +1,4 @@
-"""A Device whose life is recorded: whatever it is told goes to the device log first, in the order in which it is told."""
+"""A Device whose life is recorded: whatever it is told goes to the device log first, in its order."""
 
 from . import recorder as log
 from .device import Device

@@ -54,7 +54,7 @@ class Switchboard:
         wearable = self._wearable
         wearable.note_text(journal.CONFIRMED, "%s %s" % (by, who), t_ms)
         if wearable.outbox.record.test:
-            wearable.test_arrived(t_ms)
+            wearable.shift.test_arrived(t_ms)
         else:
             wearable.device.acknowledge()
             wearable.follow(t_ms)
@@ -63,7 +63,7 @@ class Switchboard:
         wearable = self._wearable
         wearable.note_text(journal.DELIVERED, "%s %s" % (channel, who), t_ms)
         if wearable.outbox.record.test:
-            wearable.test_arrived(t_ms)
+            wearable.shift.test_arrived(t_ms)
         else:
             wearable.beep(signals.DELIVERED)
 
@@ -83,7 +83,7 @@ class Switchboard:
         elif verb == STATUS:
             wearable.outbox.answer(source, wearable.status())
         elif verb == TEST:
-            wearable.test_alarm(t_ms)
+            wearable.shift.test_alarm(t_ms)
         elif verb == CHECK:
             if wearable.duty == duty.ON and device.alarm.state == QUIET:
                 device.ask()

@@ -5,7 +5,7 @@ Sans-I/O: it is told the time and given samples, bytes and buttons; what it want
 """
 
 from . import duty, journal, signals, supervision, texts
-from .alarm import IN_ALARM, IN_PRE_ALARM, IS_ACKNOWLEDGED, QUIET
+from .alarm import IN_ALARM, IN_PRE_ALARM, QUIET
 from .clock import Clock
 from .device import Device
 from .events import (
@@ -14,21 +14,23 @@ from .events import (
     CANCELLED,
     CAUSE_ADDED,
     CLEARED,
-    DEAD_MAN,
     PRE_ALARM,
     REFUSED,
     SAMPLES_LOST,
     SIGNAL,
 )
+from .face import lasting
 from .memory import Memory
-from .modem import DEAD, READY, SIM_ABSENT, SIM_UNKNOWN, Modem
+from .modem import Modem
 from .outbox import Outbox
 from .place import PlaceWatch
 from .position import Position
 from .record import QUIET as NOTHING_OWED
-from .supervision import StuckAxis, Supervision
+from .shift import Shift
+from .supervision import StuckAxis
 from .switchboard import Switchboard
 from .ticks import Countdown, ticks_add, ticks_diff
+from .watch import Watch
 
 _FAST_MS = 20  # between turns while the worker is waited for, or the vibrator is to be pulsed
 _MODEM_MS = 50  # while the modem has something to say
@@ -37,11 +39,6 @@ _SILENT_MS = 1000  # without samples; they come twice a second
 _SOON_MS = 200  # the same while they are asked for all the time, or the sensor is known to be silent
 _MOST_BEEPS = 4  # that wait; the newest counts
 _TAP_MS = 1000  # a button held so long was not only pressed
-_LOOK_MS = 1000  # between looks at what is supervised
-_ALONE_MS = 10000  # an alarm without a network; a modem that has just lost one may find the next
-_ALONE_AGAIN_MS = 60000  # elektro.net on DIN VDE V 0825-1: a lost link is told again and again
-_STORAGE_AGAIN_MS = 10000  # until storage that failed is tried again
-_RECOVERED_PERCENT = 5  # above the limit of a low battery: the voltage sways as the modem sends
 _KEPT = (PRE_ALARM, ALARM, CAUSE_ADDED, CANCELLED, ACKNOWLEDGED, CLEARED)  # what a reset must not undo
 
 
@@ -58,7 +55,9 @@ class Wearable:
         self.journal = journal.Journal(store)
         self.memory = Memory(store)
         self.position = Position()
-        self.supervision = Supervision(settings, self)
+        self.watch = Watch(self, settings, t_ms)
+        self.supervision = self.watch.supervision
+        self.shift = Shift(self)
         switchboard = Switchboard(self)
         self.modem = Modem(dialect, switchboard, plan.apn, plan.pin)
         self.outbox = Outbox(settings, plan, self.modem, self.clock, switchboard, cipher, random)
@@ -74,20 +73,9 @@ class Wearable:
         self.recorder = None
         self._stuck = StuckAxis()
         self._hold = Countdown(settings.duty_hold_ms)  # of the cancel button
-        self._look = Countdown(_LOOK_MS)
-        self._test = Countdown(duty.LINK_MS)  # of a test alarm that was asked for
-        self._silence = Countdown(settings.link_delay_ms)  # of the centre
-        self._silent = False
-        self._heard_ms = -1
-        self._storage = Countdown(settings.heartbeat_interval_ms)  # until it is tried
-        self._cord_out = False
         self._up = None  # the worn vertical that is kept
-        self._told = 0  # faults whose beginning was told: bits 1 << fault
         self._losing = False  # samples are missing, and that was noted
-        self._alone = Countdown(_ALONE_MS)
         self._sampled_ms = t_ms  # up to which the device's time has come
-        self._look.start(t_ms)
-        self._storage.start(t_ms)
 
     def start(self, started_by, t_ms):
         """Take up what a reset or an empty battery interrupted. `started_by` is a reset of `journal`."""
@@ -106,7 +94,7 @@ class Wearable:
                 self.outbox.cleared(t_ms)  # nobody waits for its answer any more
             self.device.resume(memory.state, memory.causes)
             if memory.on_duty:
-                self._set_duty(duty.ON, t_ms, True)
+                self.shift.set_duty(duty.ON, t_ms, True)
                 if not memory.expected:
                     self.supervision.happened(supervision.RESTART, t_ms)
             memory.expected = False
@@ -183,7 +171,7 @@ class Wearable:
         self.follow(t_ms)
 
     def cord(self, pulled, t_ms):
-        self._cord_out = pulled
+        self.shift.cord_out = pulled
         if pulled and self.duty == duty.ON:
             self.device.pull_cord()
         else:
@@ -199,8 +187,8 @@ class Wearable:
         # In an alarm the device stays what it is: a cradle is no acknowledgement.
         if self.device.alarm.state == QUIET and charging != (self.duty == duty.CHARGING):
             if charging:
-                self._end_test(t_ms)
-            self._set_duty(duty.CHARGING if charging else duty.OFF, t_ms)
+                self.shift.interrupt(t_ms)
+            self.shift.set_duty(duty.CHARGING if charging else duty.OFF, t_ms)
         if self.function_test is not None and percent >= 0:
             self.function_test.battery(percent, t_ms)
 
@@ -233,25 +221,25 @@ class Wearable:
 
     def tick(self, t_ms):
         if self._hold.ran_out(t_ms):
-            self._toggle_duty(t_ms)
-        self._tick_test(t_ms)
+            self.shift.toggle(t_ms)
+        self.shift.tick(t_ms)
         if self.recorder is not None and not self.recorder.on:
             self.note(journal.RECORDER_OFF, self.recorder.size, t_ms)  # full, or the flash failed
             self.recorder = None
         self.position.tick(t_ms)
         if self.position.utc_s >= 0 and not self.clock.is_set():
             self.tell_time(self.position.utc_s, self.position.utc_at_ms)
-        urgent = self.device.alarm.state != QUIET or self._test.running
+        urgent = self.device.alarm.state != QUIET or self.shift.testing
         self.place.tick(self.duty == duty.ON, urgent, self.clock.utc_s(t_ms), t_ms)
-        self._tell_facts(t_ms)
+        self.tell_facts(t_ms)
         self._insist(t_ms)
         self.modem.tick(t_ms)
         self.outbox.tick(t_ms)
-        self.supervision.tick(t_ms)
-        if self._look.ran_out(t_ms):
-            self._look.start(t_ms)
-            self._supervise(t_ms)
-        self._show()
+        self.watch.tick(t_ms)
+        signal = lasting(self)
+        if signal != self.signal:
+            self.signal = signal
+            self.log("signal", signals.name_of(signal))
         if self.outbox.changed:
             self.outbox.changed = False
             self.save()
@@ -331,177 +319,20 @@ class Wearable:
         record = self.outbox.record
         if alarm.state != IN_ALARM or not alarm.causes & ~record.causes:
             return
-        self._end_test(t_ms)
+        self.shift.interrupt(t_ms)
         if record.state == NOTHING_OWED:
             self.memory.number = self.memory.number % 9999 + 1
-        self._tell_facts(t_ms)
+        self.tell_facts(t_ms)
         self.outbox.alarm(self.memory.number, alarm.causes, t_ms)
 
-    def test_alarm(self, t_ms):
-        """A message that says TEST, to whom an alarm would go first."""
-        self.memory.number = self.memory.number % 9999 + 1
-        self.note(journal.TEST_ALARM, 0, t_ms)
-        self._tell_facts(t_ms)
-        if self.outbox.alarm(self.memory.number, 0, t_ms, True):
-            self._test.start(t_ms)
-
-    def test_arrived(self, t_ms):
-        """Somebody has, or has receipted, the test alarm."""
-        self._end_test_alarm(t_ms)
-        if self.function_test is not None:
-            self.function_test.done(duty.LINK, t_ms)
-
-    def _end_test_alarm(self, t_ms):
-        self._test.stop()
-        if self.outbox.record.test:
-            self.outbox.cleared(t_ms)
-
-    # --- duty ---
-
-    def _toggle_duty(self, t_ms):
-        if self.device.alarm.state != QUIET or self.duty == duty.CHARGING:
-            self.beep(signals.REFUSED)
-        elif self.duty == duty.OFF:
-            missing = self.plan.missing()
-            if not missing and self._cord_out and self.settings.tear_off_enabled:
-                missing = "cord"
-            if missing:
-                self._refuse_duty(missing, t_ms)
-                return
-            self.duty = duty.TESTING
-            self.function_test = duty.FunctionTest(self.settings, self.device, t_ms)
-            self.sensor_suspect = True
-        elif self.duty == duty.TESTING:
-            self._refuse_duty("given up", t_ms)
-        else:
-            self._set_duty(duty.OFF, t_ms)
-
-    def _tick_test(self, t_ms):
-        if self._test.ran_out(t_ms):
-            self._end_test_alarm(t_ms)
-        test = self.function_test
-        if test is None:
-            return
-        test.tick(t_ms)
-        if test.changed:
-            test.changed = False
-            self.beep(signals.STEP_DONE)
-        if test.step == duty.LINK and not test.over and not self._test.running:
-            self.test_alarm(t_ms)
-        if test.over:
-            self.function_test = None
-            if test.failed:
-                self._refuse_duty(duty.name_of(test.failed), t_ms)
-            else:
-                self.note_text(journal.TEST_PASSED, duty.names_of(test.passed), t_ms)
-                self._set_duty(duty.ON, t_ms)
-
-    def _end_test(self, t_ms):
-        """A true alarm, or the charger, ends a function test."""
-        if self.function_test is not None:
-            self._refuse_duty("interrupted", t_ms)
-        self._end_test_alarm(t_ms)
-
-    def _refuse_duty(self, why, t_ms):
-        self.function_test = None
-        self.duty = duty.OFF
-        self._end_test_alarm(t_ms)
-        self.note_text(journal.DUTY_REFUSED, why, t_ms)
-        self.beep(signals.DUTY_REFUSED)
-
-    def _set_duty(self, state, t_ms, resumed=False):
-        before = self.duty
-        self.duty = state
-        on = state == duty.ON
-        if on != (before == duty.ON):
-            self.note(journal.DUTY_BEGUN if on else journal.DUTY_ENDED, 0, t_ms)
-            self.beep(signals.DUTY_BEGUN if on else signals.DUTY_ENDED)
-            self.device.guard(on)
-            self.outbox.guard(on, t_ms)
-            if not resumed:
-                self.outbox.duty(on, t_ms)
-            self._silence.start(t_ms)
-            self._silent = False
-            for fault, _ in supervision.FAULTS:
-                if on and self.supervision.has(fault):
-                    self._tell(fault, t_ms)  # it began when it was nobody's business
-            self.save()
-
-    # --- supervision ---
-
-    def _supervise(self, t_ms):
-        watch = self.supervision
-        modem = self.modem
-        on = self.duty == duty.ON
-        if self.outbox.link_ok_ms != self._heard_ms:
-            self._heard_ms = self.outbox.link_ok_ms
-            self._silence.start(t_ms)
-            self._silent = False
-        if self._silence.ran_out(t_ms):
-            self._silent = True
-        self._tell_alone(t_ms)
-        watch.observe(supervision.NETWORK, on and not (modem.registered or modem.sms_only), t_ms)
-        # A modem that restarts knows of no SIM for a while: that is no news of it.
-        sim_fails = watch.has(supervision.SIM) if modem.sim == SIM_UNKNOWN else modem.sim >= SIM_ABSENT
-        watch.observe(supervision.SIM, sim_fails, t_ms)
-        # One that was dead is tried again and again: only an answer is news of it.
-        dead = modem.state != READY if watch.has(supervision.MODEM) else modem.state == DEAD
-        watch.observe(supervision.MODEM, dead, t_ms)
-        watch.observe(supervision.CENTRE, on and self.plan.centre is not None and self._silent, t_ms)
-        enough = self.settings.low_battery_percent + (_RECOVERED_PERCENT if watch.has(supervision.BATTERY) else 0)
-        low = 0 <= self.battery_percent < enough
-        watch.observe(supervision.BATTERY, low and not self.charging, t_ms)
-        watch.observe(supervision.SENSOR, not self.sensor_ok, t_ms)
-        watch.observe(supervision.CLOCK, on and not self.clock.is_set(), t_ms)
-        watch.observe(supervision.STORAGE, self._storage_fails(t_ms), t_ms)
-        watch.observe(supervision.POSITION, on and self.place.dead, t_ms)
-
-    def _storage_fails(self, t_ms):
-        """Storage nobody writes to fails unnoticed, and what could not be written then is owed: so it is tried."""
-        if self._storage.ran_out(t_ms):
-            if self.journal.failed:
-                self.journal.put_number(journal.MISSED, self.journal.missed, self.clock.utc_s(t_ms), t_ms)
-            self.save(True)
-            self._storage.delay_ms = self.settings.heartbeat_interval_ms
-            self._storage.start(t_ms)
-        failing = self.journal.failed or self.memory.slots.failed
-        if failing and self._storage.left_ms(t_ms) > _STORAGE_AGAIN_MS:
-            self._storage.delay_ms = _STORAGE_AGAIN_MS
-            self._storage.start(t_ms)
-        return failing
-
-    def _tell_alone(self, t_ms):
-        """Over the sound of an alarm that cannot leave the worker hears just that."""
-        if self.device.alarm.state != IN_ALARM or self.modem.registered or self.modem.sms_only:
-            self._alone.stop()
-        elif self._alone.ran_out(t_ms):
-            self.beep(signals.ALONE)
-            self._alone.delay_ms = _ALONE_AGAIN_MS
-            self._alone.start(t_ms)
-        elif not self._alone.running:
-            self._alone.delay_ms = _ALONE_MS
-            self._alone.start(t_ms)
-
-    def on_fault(self, fault, began, t_ms):
-        """`supervision` tells that a fault began or ended."""
-        self.note_text(journal.FAULT_BEGAN if began else journal.FAULT_ENDED, supervision.name_of(fault), t_ms)
-        if began and self.duty == duty.ON:
-            self._tell(fault, t_ms)
-        elif not began and self._told & 1 << fault:
-            self._told &= ~(1 << fault)
-            self.outbox.technical(fault, False, t_ms)
-
-    def _tell(self, fault, t_ms):
-        self._told |= 1 << fault
-        # A sensor that fails on duty is an alarm of its own: the device is blind.
-        if fault != supervision.SENSOR:
-            self.outbox.technical(fault, True, t_ms)
+    # --- what it knows ---
 
     def tell_time(self, utc_s, t_ms):
         if self.clock.set(utc_s, t_ms):
             self.position.told_time(utc_s, t_ms)
 
-    def _tell_facts(self, t_ms):
+    def tell_facts(self, t_ms):
+        """What messages say beside who and why."""
         facts = self.outbox.facts
         position = self.position
         facts.has_position = position.known
@@ -519,34 +350,6 @@ class Wearable:
         return texts.status(self.plan, self.outbox.facts, on, self.device.alarm.state != QUIET)
 
     # --- what is shown, kept and told ---
-
-    def _show(self):
-        signal = self._signal()
-        if signal != self.signal:
-            self.signal = signal
-            self.log("signal", signals.name_of(signal))
-
-    def _signal(self):
-        alarm = self.device.alarm
-        if alarm.state == IN_ALARM:
-            return signals.ALARM
-        if alarm.state == IN_PRE_ALARM:
-            return signals.DEAD_MAN if alarm.causes == DEAD_MAN else signals.PRE_ALARM
-        if self.function_test is not None:
-            return self.function_test.signal
-        if alarm.state == IS_ACKNOWLEDGED:
-            return signals.ACKNOWLEDGED
-        if self.duty == duty.CHARGING:
-            return signals.CHARGING
-        if self.duty == duty.ON and self.supervision.raised & supervision.UNREACHABLE:
-            return signals.NO_NETWORK
-        if self.supervision.has(supervision.BATTERY):
-            return signals.LOW_BATTERY
-        if self.supervision.raised:
-            return signals.TECHNICAL
-        if self.recorder is not None:
-            return signals.RECORDING
-        return signals.ON_DUTY if self.duty == duty.ON else signals.OFF_DUTY
 
     def beep(self, signal):
         """A short signal, for the runtime to play."""
