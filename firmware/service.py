@@ -287,7 +287,7 @@ def _let_go():
 
 def _crc_of_settings(settings):
     """Of "name=value " of each, the profile first: the host sees whether defaults here and there are the same."""
-    from dati.tunables import TUNABLES  # noqa: PLC0415  (let go of again)
+    from dati.tunables import TUNABLES
 
     crc = binascii.crc32(("profile=%s " % settings.profile).encode())
     for row in TUNABLES:

@@ -160,11 +160,7 @@ def drill(
     session.save(where)
     from host_tools.drill_document import document  # noqa: PLC0415  (needs matplotlib)
 
-    write(
-        document(session, words, earlier, None if before is None else before),
-        where / "report.html",
-        where / "report.pdf",
-    )
+    write(document(session, words, earlier), where / "report.html", where / "report.pdf")
     if as_json:
         print_json({**session.as_json(), "passed": session.passed, "judged": _judged_json(session)})
     else:

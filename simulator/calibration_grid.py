@@ -38,6 +38,14 @@ _LONGEST_MS = 900000  # as the dead-man check's at most: longer is no help
 _POINTS = (0, 15, 30, 45, 60, 80, 100, 120, 150, 200)  # 14 points halve the odds
 _NEEDS_DELAYS = (1, 1.5, 2, 3)
 
+# Which way a value is keener: 1 where more is.
+_KEENER = (
+    ("verticality_delay_ms", -1),
+    ("immobility_delay_ms", -1),
+    ("verticality_threshold_deg", -1),
+    (SENSITIVITY, 1),
+)
+
 # What a replay does not need, or what would end it: an alarm that nobody cancels hides all after it.
 _PRE_ALARM_MS = 15000
 _TECHNICAL_MS = 3600000
@@ -117,16 +125,23 @@ def agree(one: Mapping[str, object], other: Mapping[str, object]) -> bool:
     return all(other.get(name, value) == value for name, value in one.items())
 
 
-def keener(options: Sequence[Option], delay: str) -> list[int]:
-    """For every option the one that differs by the next shorter delay alone; itself where there is none."""
+def keener(options: Sequence[Option]) -> list[int]:
+    """For every option the next keener one: by its delay alone, else by its angle or its sensitivity, else itself."""
     found = []
     for at, one in enumerate(options):
-        alike = [
-            other
-            for other, two in enumerate(options)
-            if {**two, delay: 0} == {**one, delay: 0} and two.get(delay, 0) < one.get(delay, 0)
-        ]
-        found.append(max(alike, key=lambda other: options[other][delay], default=at))
+        nearest = at
+        for name, sign in _KEENER:
+            beyond = [
+                other
+                for other, two in enumerate(options)
+                if one.keys() == two.keys()
+                and all((value == two[key]) == (key != name) for key, value in one.items())
+                and sign * (two.get(name, 0) - one.get(name, 0)) > 0
+            ]
+            if beyond:
+                nearest = min(beyond, key=lambda other: sign * options[other][name])
+                break
+        found.append(nearest)
     return found
 
 

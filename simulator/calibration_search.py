@@ -1,9 +1,9 @@
 """Which settings to recommend for a post, and whether what was recorded can support it.
 
 Chosen is, among the combinations that stay above the floor of detection and within half of the false pre-alarms that
-the target permits, the one that finds people soonest. The other half, and a step of delay, are the margin for what the choice was not given:
-the same choice is made anew without each fold of the work and of the cases, counted on that fold, and the counts
-together must show the target, with clusters allowed for.
+the target permits, the one that finds people soonest. The other half, and a step of delay, are the margin for what
+the choice was not given: it is made anew without each fold of the work and of the cases and counted on that fold, and
+the counts together must show the target, with clusters allowed for.
 """
 
 from __future__ import annotations
@@ -32,13 +32,10 @@ class Search:
         vertical, immobile = found.first_s[VERTICALITY], found.first_s[IMMOBILITY]
         self._first_s = np.minimum(vertical[:, None, :], immobile[None, :, :]).astype(np.float32)
         self._fall_s = found.first_s[FALL]
-        self._keener = {
-            VERTICALITY: keener(found.options[VERTICALITY], "verticality_delay_ms"),
-            IMMOBILITY: keener(found.options[IMMOBILITY], "immobility_delay_ms"),
-        }
+        self._keener = {name: keener(found.options[name]) for name in (VERTICALITY, IMMOBILITY)}
 
     def total(self, pieces: NDArray[np.bool_], of_keener: bool = False) -> NDArray[np.int64]:
-        """Most false pre-alarms in these pieces of every combination, or of it with the next shorter delays."""
+        """Most false pre-alarms in these pieces of every combination, or of what is a step keener."""
         sums = {name: self.found.false[name][:, pieces].sum(axis=1) for name in DETECTORS}
         if of_keener:
             sums.update({name: sums[name][at] for name, at in self._keener.items()})
@@ -89,8 +86,8 @@ class Search:
     def choose(self, permitted: int, pieces: NDArray[np.bool_], cases: NDArray[np.bool_]) -> Index | None:
         """The combination that finds people soonest within half of what is permitted; None where none does.
 
-        The next shorter delays must stay within all of it, where any combination does so: work may take longer
-        another day.
+        What is a step keener must stay within all of it, where any combination does so: work may be slower or
+        stiller another day.
         """
         total = self.total(pieces)
         fit = self.allowed(cases) & (total <= permitted // 2)

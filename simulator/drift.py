@@ -32,6 +32,7 @@ _SPEED_MG = 60.0  # a year
 _PER_KELVIN_MG = 0.7
 _FIRST_GAIN = 0.02
 _GAIN_CHANGE = 0.02
+_GAIN_SPEED = 0.05  # a year
 _GAIN_CHANGE_TESTED = 0.01  # around what the self-test says: the same spring holds the mass
 _ZERO_MG = 15.0  # how well a zero that was set is believed
 _ZERO_MOVED_MG = 3  # less is no re-zeroing
@@ -196,14 +197,14 @@ class _Follower:
         late = (rows >= course.commissioned).astype(float)
         years = late * (readings.day[rows] - now) / YEAR_DAYS
         offset_basis = np.column_stack([np.ones(len(rows)), late, years, self.warmth_k[rows]])
-        gain_basis = offset_basis[:, :2]
+        gain_basis = offset_basis[:, :3]
         stepped = any(change.kind == "step" for change in course.changes)
         change_mg = _CHANGE_AFTER_STEP_MG if stepped else _CHANGE_MG
         offset_sd = np.repeat([[_FIRST_OFFSET_MG], [change_mg], [_SPEED_MG], [_PER_KELVIN_MG]], 3, axis=1)
         self_test = self._self_test(end)
-        gain_sd = np.repeat([[_FIRST_GAIN], [_GAIN_CHANGE]], 3, axis=1)
+        gain_sd = np.repeat([[_FIRST_GAIN], [_GAIN_CHANGE], [_GAIN_SPEED]], 3, axis=1)
         gain_sd[1, np.isfinite(self_test)] = _GAIN_CHANGE_TESTED
-        centre = np.zeros((2, 3))
+        centre = np.zeros((3, 3))
         centre[1] = np.where(np.isfinite(self_test), self_test - 1, 0.0)
         self.fit = fit(
             self.raw_mg[rows], offset_basis, gain_basis, offset_sd, gain_sd,
@@ -319,7 +320,8 @@ class _Follower:
         years = ((self.readings.day[rows] - self.fit_day) / YEAR_DAYS)[:, None]
         offsets = found.offsets_mg
         offset_mg = offsets[0] + offsets[1] + years * offsets[2] + self.warmth_k[rows, None] * offsets[3]
-        true_mg = (self.raw_mg[rows] - offset_mg) / (1 + found.gains.sum(axis=0))
+        gains = found.gains
+        true_mg = (self.raw_mg[rows] - offset_mg) / (1 + gains[0] + gains[1] + years * gains[2])
         length_mg = np.linalg.norm(true_mg, axis=1)
         return length_mg - GRAVITY_MG, true_mg / np.maximum(length_mg, 1.0)[:, None]
 

@@ -163,7 +163,9 @@ _SENT = ("tcp_up", "sms_submitted", "call_dialled")
 
 
 def _is_sent(entry: Entry) -> bool:
-    """A message is handed to the network; a link test is none."""
+    """An alarm's message is handed to the network; a link test is none."""
+    if entry.who == "device":
+        return entry.what == "sent" and entry.text.endswith(": alarm")
     data = entry.data.get("data", b"")
     return entry.who == "network" and entry.what in _SENT and not (isinstance(data, bytes) and b'NULL"' in data)
 

@@ -269,7 +269,7 @@ class World:
         for name, pin in pins.items():
             if pin is not None:
                 board.on_output[pin[0]] = partial(self._on_modem_pin, name, pin[1])
-        board.on_cut = lambda: self.modem.pin("supply", False)
+        board.on_cut = self._on_cut
         for number, active in about["supply"]:
             board.on_output[number] = partial(self._on_modem_pin, "supply", active)
         ring, active = about["ring"]
@@ -354,6 +354,11 @@ class World:
     def _react(self) -> None:
         self._reacting = False
         self._press("cancel", 0.3)
+
+    def _on_cut(self) -> None:
+        self.modem.pin("supply", False)
+        self._on_buzzer(0, 0)
+        self._on_vibrator(1 - self.about["vibrator"][1])
 
     def _on_buzzer(self, hz: int, duty: int) -> None:
         on = duty > 0

@@ -34,7 +34,7 @@ def description(name):
 def choose():
     """The Board object of this device. Raises BoardError; OSError or SensorError come only later, from its parts."""
     # Not before: the descriptions are read where there is no `machine`, too.
-    from .board import Board  # noqa: PLC0415
+    from .board import Board
 
     return Board(description(chosen()))
 

@@ -184,9 +184,9 @@ def _sensor(sensor, i2c, interrupt):
     bus = Bus(number, scl, sda, freq_hz)
     pin = None if interrupt is None else machine.Pin(interrupt, machine.Pin.IN)
     if kind == "lsm6dsox":
-        from drivers.lsm6dsox import Lsm6dsox  # noqa: PLC0415
+        from drivers.lsm6dsox import Lsm6dsox
 
         return Lsm6dsox(bus, address, pin)
-    from drivers.lis3dh import Lis3dh  # noqa: PLC0415
+    from drivers.lis3dh import Lis3dh
 
     return Lis3dh(bus, address, pin)

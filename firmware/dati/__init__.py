@@ -6,7 +6,7 @@ and `flight`, then `bank` (which feeds them), `alarm` (what follows from them) a
 
 Then the way to others: `plan` (whom to reach), `texts`, `outbox` with `people` and `centre` (what must reach whom,
 again until acknowledged), `dc09` and `sms` (the bytes), `modem` with its parts over `at` (the dialogue). Beside it
-`position` and `place`, `supervision` with `watch`, `duty` with `shift`, `journal`, `slots` and `memory` (what survives).
+`position` and `place`, `supervision` and `watch`, `duty` and `shift`, `journal`, `slots` and `memory` (what survives).
 `wearable` is where all meet, and `switchboard` who hears whom.
 
 Every value stays within a small int of the ESP32, -2**30 .. 2**30 - 1: beyond it MicroPython makes a heap object

@@ -61,7 +61,7 @@ class Fall:
     def __init__(self, settings, slots, vertical):
         """`slots` converts ms into slots; `vertical` is the worn vertical."""
         # Of three cards one is kept, and that flat: `runtime` lets go of the rest.
-        from .fall_scores import CARDS  # noqa: PLC0415
+        from .fall_scores import CARDS
 
         self.cause = FALL
         self.active = False

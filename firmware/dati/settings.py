@@ -11,7 +11,7 @@ class SettingsError(ValueError):
 
 def _tables():
     """`tunables`, which is in memory only while values are checked."""
-    from . import tunables  # noqa: PLC0415
+    from . import tunables
 
     return tunables
 
