@@ -129,11 +129,13 @@ def text(words, kind="I"):
     Plain ASCII, at most MAX_TEXT characters: pysiaalarm drops all other bytes before it computes the CRC, and never
     acknowledges such a frame. Accents are dropped, the frame's own `[ ] |` replaced.
     """
-    plain = ""
+    out = bytearray(("[%s%s]" % (kind, " " * min(len(words), MAX_TEXT))).encode())
+    at = 1 + len(kind)
     for char in words[:MAX_TEXT]:
-        at = _WRITTEN.find(char)
-        plain += _SENT[at] if at >= 0 else char if " " <= char <= "~" else "?"
-    return ("[%s%s]" % (kind, plain)).encode()
+        found = _WRITTEN.find(char)
+        out[at] = ord(_SENT[found] if found >= 0 else char if " " <= char <= "~" else "?")
+        at += 1
+    return bytes(out)
 
 
 _WRITTEN = "[]|àâäáãçéèêëîïíñôöóùûüúÿœæÀÂÄÇÉÈÊËÎÏÔÖÙÛÜŒßåøÅØ’\n\t\u00a0"
