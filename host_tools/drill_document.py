@@ -149,7 +149,7 @@ def _familiarisation(session: Session, steps: list[Step], words: Words) -> model
             ]
         )
     keys = ("worker", "hours", "false", "cancelled", "half_day", "interval", "verdict")
-    return model.Table([words(f"column_{key}") for key in keys], rows, "lrlrrrl", [20, 8, 27, 10, 12, 11, 12])
+    return model.Table([words(f"column_{key}") for key in keys], rows, "lrlrrrl", [19, 8, 26, 10, 14, 11, 12])
 
 
 def _effectiveness(session: Session, steps: list[Step], words: Words) -> model.Table:

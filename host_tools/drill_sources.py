@@ -128,9 +128,10 @@ class Virtual:
         self._engine = engine
 
     def perform(self, step: Step) -> Seen:
+        worker = step.worker
         if step.exercise.do == FAMILIARISATION:
-            recordings = shift(step.worker, step.exercise.hours)
-            return _worn(recordings, self._engine, step.worker.settings)
+            own = known.open_sources(list(worker.recordings), worker.select) if worker.recordings else None
+            return _worn(own or shift(worker, step.exercise.hours), self._engine, worker.settings)
         if step.exercise.do in step.worker.acts:
             recording = act_recording(step.worker.acts[step.exercise.do])
             motion, done_s = recorded(recording, step.worker.seed)

@@ -83,6 +83,16 @@ def _over(given: list[str] | None) -> dict[str, dict[str, object]]:
     return found
 
 
+def _by_device(option: str, given: list[str] | None) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for text in given or []:
+        device, equals, value = text.partition("=")
+        if not equals or not device or not value:
+            raise UserError(f"{option} {text!r}: give DEVICE=FILE")
+        found.setdefault(device, []).append(value)
+    return found
+
+
 def _take_up(folder: Path, plan: Plan, again: bool) -> Session:
     """The session of this plan in the folder, or a new one."""
     try:
@@ -117,6 +127,10 @@ def drill(
         list[str] | None,
         typer.Option("--settings", "-s", metavar="POST=FILE", help="Of a post or device, as `dati calibrate` writes."),
     ] = None,
+    recordings: Annotated[
+        list[str] | None,
+        typer.Option(metavar="DEVICE=FILE", help="What a worker's device recorded of the familiarisation; repeat."),
+    ] = None,
     before: Annotated[
         Path | None, typer.Option(metavar="SESSION.json", help="An earlier drill, to be set beside this one.")
     ] = None,
@@ -142,7 +156,7 @@ def drill(
     """
     if language and language not in LANGUAGES:
         raise UserError(f"--language {language!r}: permitted: {', '.join(LANGUAGES)}")
-    plan = plans.load(plan_file, _over(settings), language)
+    plan = plans.load(plan_file, _over(settings), language, _by_device("--recordings", recordings))
     words = Words("drill", plan.language)
     where = folder or Path(plan_file.stem)
     desk = Desk(words, _answers(answers), yes)

@@ -119,6 +119,7 @@ def _table(pdf: _Pdf, block: model.Table, _: object) -> None:
         pdf.line_of(block.caption, 4)
     pdf.pen(_SMALL + 0.3)
     pdf.set_draw_color(*_RULE)
+    pdf.set_fill_color(*_BAND)
     with pdf.table(
         col_widths=tuple(block.widths),
         text_align=tuple({"l": "LEFT", "r": "RIGHT"}[letter] for letter in block.align),

@@ -154,8 +154,16 @@ class Plan:
 # --- the plan ---
 
 
-def load(path: Path, over: Mapping[str, Mapping[str, object]] | None = None, language: str = "") -> Plan:
-    """Read a plan. `over`: settings by post or device, over the plan's. UserError in one line for what is wrong."""
+def load(
+    path: Path,
+    over: Mapping[str, Mapping[str, object]] | None = None,
+    language: str = "",
+    recordings: Mapping[str, list[str]] | None = None,
+) -> Plan:
+    """Read a plan. `over`: settings by post or device, over the plan's; `recordings` by device, in place of its own.
+
+    UserError in one line for what is wrong.
+    """
     try:
         text = path.read_text(encoding="utf-8")
         values = tomllib.loads(text)
@@ -163,6 +171,12 @@ def load(path: Path, over: Mapping[str, Mapping[str, object]] | None = None, lan
         raise UserError(f"{path}: {error.strerror or error}; name a plan (TOML)") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: no TOML: {error}") from None
+    unknown = set(recordings or {}) - {row.get("device") for row in values.get("workers", []) if isinstance(row, dict)}
+    if unknown:
+        raise UserError(f"{path}: no worker has the device {sorted(unknown)[0]!r}")
+    for row in values.get("workers", []):
+        if recordings and isinstance(row, dict) and row.get("device") in recordings:
+            row["recordings"] = [str(Path(name).resolve()) for name in recordings[row["device"]]]
     return check(values, path.parent, str(path), over, language)
 
 
