@@ -35,7 +35,7 @@ PERIODIC = 22  # the heartbeat, where a receiver does not take NULL for one
 CANCEL = 23
 OFF_DUTY = 24  # its restoral: on duty
 
-# (number, SIA code, the code of its restoral, Contact ID, words). The number is the zone of the report, three
+# By number: SIA code, the code of its restoral, Contact ID. The number is the zone of the report, three
 # decimal digits: no code says "not upright" or "motionless", so the zone tells one cause from another.
 # Codes after DC-03-2017 as siadc09 lists them; each is known to pysiaalarm as well, which answers DUH to what it does
 # not know, and so are the Contact IDs (it takes 102, 103 and 641 for invalid data). By their words there:
@@ -43,29 +43,29 @@ OFF_DUTY = 24  # its restoral: on duty
 #   the worker who may be unconscious. NA "No Activity" is a zone's status, not a call for help: not used.
 #   IA "A specific, reportable condition is detected on a device"; YC/YK communications; YT/YR battery.
 #   OP "Account was disarmed" (nobody is watched over), CL "System armed, normal".
-REPORTS = (
-    (8, "PA", "PR", 120, "SOS"),
-    (7, "QA", "QR", 101, "device torn off"),
-    (6, "MA", "MR", 100, "fall"),
-    (5, "QA", "QR", 101, "violent motion"),
-    (4, "MA", "MR", 100, "not upright"),
-    (3, "MA", "MR", 100, "motionless"),
-    (2, "QA", "QR", 101, "no sign of life"),
-    (1, "IA", "IR", 330, "technical"),
-    (BATTERY, "YT", "YR", 302, "low battery"),
-    (LINK, "YC", "YK", 350, "link lost"),
-    (SENSOR, "IA", "IR", 330, "sensor"),
-    (SIM, "IA", "IR", 330, "SIM"),
-    (STORAGE, "IA", "IR", 330, "storage"),
-    (CLOCK, "IA", "IR", 330, "clock unset"),
-    (GNSS, "IA", "IR", 330, "GNSS"),
-    (PROGRAM, "IA", "IR", 330, "program"),
-    (RESTART, "YW", "YW", 305, "restarted"),
-    (TEST, "RX", "RX", 601, "test"),
-    (PERIODIC, "RP", "RP", 602, "all is well"),
-    (CANCEL, "OC", "OC", 406, "cancelled"),
-    (OFF_DUTY, "OP", "CL", 401, "duty"),
-)
+REPORTS = {
+    8: "PA PR 120",  # SOS
+    7: "QA QR 101",  # device torn off
+    6: "MA MR 100",  # fall
+    5: "QA QR 101",  # violent motion
+    4: "MA MR 100",  # not upright
+    3: "MA MR 100",  # motionless
+    2: "QA QR 101",  # no sign of life
+    1: "IA IR 330",  # technical
+    BATTERY: "YT YR 302",  # low battery
+    LINK: "YC YK 350",  # link lost
+    SENSOR: "IA IR 330",  # sensor
+    SIM: "IA IR 330",  # SIM
+    STORAGE: "IA IR 330",  # storage
+    CLOCK: "IA IR 330",  # clock unset
+    GNSS: "IA IR 330",  # GNSS
+    PROGRAM: "IA IR 330",  # program
+    RESTART: "YW YW 305",  # restarted
+    TEST: "RX RX 601",  # test
+    PERIODIC: "RP RP 602",  # all is well
+    CANCEL: "OC OC 406",  # cancelled
+    OFF_DUTY: "OP CL 401",  # duty
+}
 _RANK = (TECHNICAL, DEAD_MAN, IMMOBILITY, VERTICALITY, FLIGHT, FALL, TEAR_OFF, VOLUNTARY)
 
 
@@ -78,11 +78,11 @@ def number_of(causes):
 
 
 def report(number):
-    """The row of REPORTS. Raises ValueError for a number that is not there."""
-    for row in REPORTS:
-        if row[0] == number:
-            return row
-    raise ValueError("report %r: unknown" % number)
+    """(SIA code, the code of its restoral, Contact ID) of REPORTS. Raises ValueError for a number that is not there."""
+    if number not in REPORTS:
+        raise ValueError("report %r: unknown" % number)
+    code, restoral, contact = REPORTS[number].split()
+    return code, restoral, int(contact)
 
 
 def event_body(account, code, zone):
@@ -96,9 +96,8 @@ def cid_body(account, event, zone, over=False):
 
 
 def report_body(account, number, over=False):
-    """SIA-DCS data of a row of REPORTS; `over`: its restoral."""
-    row = report(number)
-    return event_body(account, row[2] if over else row[1], number)
+    """SIA-DCS data of one of REPORTS; `over`: its restoral."""
+    return event_body(account, report(number)[1 if over else 0], number)
 
 
 def place(lat_e7, lon_e7):
