@@ -26,8 +26,9 @@ def main():
 def let_go():
     """Of tables that only building reads: MicroPython frees a module with the last reference to it, here 8 KB."""
     if sys.implementation.name == "micropython":  # elsewhere others have them too
-        del sys.modules["dati.tunables"], dati.tunables
-        del sys.modules["dati.fall_scores"], dati.fall_scores
+        for name in ("tunables", "fall_scores"):
+            del sys.modules["dati." + name]
+            delattr(dati, name)
 
 
 if __name__ == "__main__":
