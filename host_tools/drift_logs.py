@@ -15,8 +15,9 @@ from dati.settings import Settings, SettingsError
 from host_tools.readouts import Source, joined, sources
 from simulator.chronology import Problem, in_time
 from simulator.device_log import DeviceLog, firmware_hash, read_device_log
-from simulator.drift import Course, Readings, Rules, follow
+from simulator.drift import follow
 from simulator.drift_readings import readings_of
+from simulator.drift_states import Course, Readings, Rules
 from simulator.drift_verdict import Verdict, judge
 from simulator.errors import UserError
 

@@ -26,8 +26,8 @@ from host_tools.drifting import (
     status_of,
 )
 from simulator.charts import CUSUM_LIMIT, EWMA_LIMIT, EWMA_WEIGHT
-from simulator.drift import Rules
 from simulator.drift_charts import charts_of
+from simulator.drift_states import Rules
 from simulator.drift_verdict import EARLY, FINE, FLAGGED, OVER
 
 _MOST_PICTURES = 40

@@ -19,8 +19,8 @@ from host_tools.drift_logs import Followed, devices, followed
 from host_tools.output import check_writable, err, out, print_json, tracked
 from host_tools.reporting import Language, identities
 from simulator.chronology import DAY_S, Problem
-from simulator.drift import Rules, State
 from simulator.drift_charts import charts_of
+from simulator.drift_states import Rules, State
 from simulator.drift_verdict import EARLY, FINE, FLAGGED, OVER, measures_of
 
 STYLES = {FINE: "", EARLY: "dim", FLAGGED: "yellow", OVER: "bold red", "recovered": "green"}

@@ -40,11 +40,12 @@ class Chart:
 
 def chart(name: str, unit: str, days: Array, values: Array, centre: float, sd: float) -> Chart:
     """Follow `values`, which began at `centre` with a standard deviation `sd` each."""
-    standard = np.clip((values - centre) / sd, -_CLIP, _CLIP)
+    standard = (values - centre) / sd
     ewma, high, low = np.zeros(len(standard)), np.zeros(len(standard)), np.zeros(len(standard))
     mean = above = below = 0.0
     for number, value in enumerate(standard.tolist()):
-        mean += EWMA_WEIGHT * (value - mean)
+        mean += EWMA_WEIGHT * max(-_CLIP, min(_CLIP, value - mean))
+        value = max(-_CLIP, min(_CLIP, value))
         # Held a little above the limit, so that a measure that comes back is seen to.
         above = min(2 * CUSUM_LIMIT, max(0.0, above + value - CUSUM_SLACK))
         below = min(2 * CUSUM_LIMIT, max(0.0, below - value - CUSUM_SLACK))

@@ -7,15 +7,15 @@ a CUSUM of what the last fit did not foresee finds steps. What is found on a day
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import numpy as np
 
 from simulator.charts import Watch
 from simulator.drift_effect import Lean, sensitivity_shares
+from simulator.drift_states import YEAR_DAYS, Change, Course, Readings, Rules, State
 from simulator.ellipsoid import GRAVITY_MG, Array, Fit, fit
 
-YEAR_DAYS = 365.25
 _WEEK_DAYS = 7.0
 _WINDOW_DAYS = 120.0
 _LEAST_IN_WINDOW = 8
@@ -40,102 +40,11 @@ _ZERO_MOVED_MG = 3  # less is no re-zeroing
 _STEP_CHI2 = 40.0  # what a step must explain, in squared standard deviations
 _STEP_MG = 15.0  # and its least size
 _JUMP_MG = 100.0  # prior of its size
+_EARLIER = 12  # readings before the signal at which it may have been
 _BEFORE_STEP = 40  # readings before it that a slow change would have to explain, too
 _LEAST_SCATTER_MG = 4.0
 # The sensor's own steps (16 mg) are no noise: a device that always lies on one table errs the same way each time.
 _STEPS_LEAVE_MG = 2.0
-
-
-@dataclass(frozen=True)
-class Readings:
-    """A device's readings at rest in their order. Arrays of n, or (n, 3); NaN where not known.
-
-    `day`: days since 2000-01-01 UTC. `mean_mg`: what the detectors saw, after `zero_mg` had been taken off.
-    `standing`: at a start of duty, with the self-test.
-    """
-
-    device: str
-    day: Array
-    mean_mg: Array
-    zero_mg: Array
-    self_test_mg: Array
-    noise_mg: Array
-    temperature_c: Array
-    standing: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.day)
-
-    @property
-    def raw_mg(self) -> Array:
-        """As the sensor itself read."""
-        return self.mean_mg + self.zero_mg
-
-
-@dataclass(frozen=True)
-class Rules:
-    """What is tolerated, and how a device is worn."""
-
-    tolerance_deg: float = 2.0
-    tolerance_percent: float = 10.0
-    sessions: int = 20  # that make the commissioning state
-    horizon_days: float = 90.0  # a tolerance forecast to be reached within them is flagged
-    threshold_deg: float = 45.0
-    limit_mg: float = 50.0  # motion that counts as life where it is calm: half of the default sensitivity
-    worn_up: tuple[float, float, float] = (0.0, 1.0, 0.0)  # where nothing was zeroed
-
-
-@dataclass(frozen=True)
-class Change:
-    """A step (`by_mg` (3,), as far as seen) or a re-zeroing (`by_mg`: of the zero): when, and when it was found."""
-
-    kind: str  # "step", "re-zeroed"
-    day: float
-    found_day: float
-    by_mg: Array
-
-
-@dataclass(frozen=True)
-class State:
-    """What is known on a day. Offsets and gains are changes since commissioning, or what a re-zeroing left.
-
-    `known` (6,): which of the offsets and gains the readings determine; the others are at their priors.
-    """
-
-    day: float
-    offset_mg: Array
-    offset_sd_mg: Array
-    gain: Array
-    gain_sd: Array
-    known: np.ndarray
-    built_offset_mg: Array  # as the sensor is now, nothing taken off
-    per_kelvin_mg: Array
-    error_deg: float
-    error_sd_deg: float
-    rate_deg: float  # a day
-    rate_sd_deg: float
-    gain_percent: float
-    gain_sd_percent: float
-    noise_mg: float
-    noise_percent: float
-    noise_sd_percent: float
-    self_test: Array  # ratio to the first sessions', NaN where not known
-    scatter_mg: float
-    step_share: float  # of the error that steps explain
-
-
-@dataclass
-class Course:
-    """All states of one device. `commissioned`: index of the first reading after commissioning; 0 while it lasts."""
-
-    readings: Readings
-    rules: Rules
-    commissioned: int = 0
-    zeroed: bool = True
-    states: list[State] = field(default_factory=list)
-    changes: list[Change] = field(default_factory=list)
-    first: Fit | None = None
-    last: Fit | None = None
 
 
 def follow(readings: Readings, rules: Rules) -> Course:
@@ -162,7 +71,7 @@ class _Follower:
         self.warmth_k = np.zeros(len(readings))  # from the middle of what has been seen
         up = readings.mean_mg[self.first][readings.standing[self.first]] if course.zeroed else [rules.worn_up]
         self.lean = Lean(np.median(np.asarray(up), axis=0), rules.threshold_deg, zeroed=course.zeroed)
-        self.noise_mg, self.noise_sd_mg = self._noise(course.commissioned)
+        self.first_noise = self._noise(course.commissioned)
         self.tested = np.isfinite(readings.self_test_mg).all(axis=1)
         early = readings.self_test_mg[self.first][self.tested[self.first]]
         self.self_test_mg = np.median(early, axis=0) if len(early) else np.full(3, np.nan)
@@ -235,15 +144,21 @@ class _Follower:
             self.course.changes.append(Change("re-zeroed", self.readings.day[at], self.readings.day[end - 1], by))
         return at
 
-    def _noise(self, end: int) -> tuple[float, float]:
-        """Of the sensor: what it shows where nobody wears it, or its wearer is calmest. And its standard deviation."""
+    def _noise(self, end: int) -> tuple[float, float, float]:
+        """What the device shows where nobody wears it or its wearer is calmest, with a deviation; and in the middle."""
         recent = self.readings.noise_mg[max(0, end - _NOISES) : end]
         recent = recent[np.isfinite(recent)]
         if not len(recent):
-            return 0.0, np.inf
+            return 0.0, np.inf, 0.0
         spread = np.sqrt(_CALM * (1 - _CALM) / len(recent))
-        least, calm, most = np.quantile(recent, [max(0.0, _CALM - spread), _CALM, _CALM + spread])
-        return float(calm), max(0.5, float(most - least) / 2)
+        least, calm, most, middle = np.quantile(recent, [max(0.0, _CALM - spread), _CALM, _CALM + spread, 0.5])
+        return float(calm), max(0.5, float(most - least) / 2), float(middle)
+
+    def _noise_now(self, end: int) -> tuple[float, float]:
+        """Noise and its deviation. A sensor's own noise shows in calm moments and others: in one alone it is wear."""
+        calm_mg, sd_mg, middle_mg = self._noise(end)
+        first_mg, first_sd_mg, first_middle_mg = self.first_noise
+        return first_mg + min(calm_mg - first_mg, middle_mg - first_middle_mg), float(np.hypot(sd_mg, first_sd_mg))
 
     def _self_test(self, end: int) -> Array:
         recent = np.flatnonzero(self.tested[:end])[-_RECENT:]
@@ -278,8 +193,8 @@ class _Follower:
         speed_at = slice(6, 9)
         rate = float(slope[:3] @ found.offsets_mg[2]) / YEAR_DAYS
         rate_sd = float(np.sqrt(slope[:3] @ covariance[speed_at, speed_at] @ slope[:3])) / YEAR_DAYS
-        noise_mg, noise_sd_mg = self._noise(end)
-        gain_percent, noise_percent = sensitivity_shares(gain, noise_mg - self.noise_mg, rules.limit_mg)
+        noise_mg, noise_sd_mg = self._noise_now(end)
+        gain_percent, noise_percent = sensitivity_shares(gain, noise_mg - self.first_noise[0], rules.limit_mg)
         steps = [c for c in self.course.changes if c.kind == "step" and c.day >= now - YEAR_DAYS]
         by_steps = float(slope[:3] @ np.sum([c.by_mg for c in steps], axis=0)) if steps else 0.0
         return State(
@@ -289,7 +204,7 @@ class _Follower:
             rate_deg=rate, rate_sd_deg=rate_sd,
             gain_percent=gain_percent, gain_sd_percent=100 * float(sd[3:][np.argmax(np.abs(gain))]),
             noise_mg=noise_mg, noise_percent=noise_percent,
-            noise_sd_percent=100 * float(np.hypot(noise_sd_mg, self.noise_sd_mg)) / rules.limit_mg,
+            noise_sd_percent=100 * noise_sd_mg / rules.limit_mg,
             self_test=self_test, scatter_mg=found.scale_mg,
             step_share=by_steps / error_deg if error_deg else 0.0,
         )  # fmt: skip
@@ -333,10 +248,16 @@ class _Follower:
         surplus_mg, up = self._surplus(slice(begin, end))
         surplus_mg = surplus_mg / scatter_mg
         day = self.readings.day
-        after = (np.arange(begin, end) >= began)[:, None]
         growing = ((day[begin:end] - day[begin]) / max(day[end - 1] - day[begin], 0.1))[:, None]
-        explained, by_mg = _explained(surplus_mg, up * after / scatter_mg)
         slowly, _ = _explained(surplus_mg, up * growing / scatter_mg)
+        # The axis that signalled may not have been the first to show it.
+        explained, by_mg, began = max(
+            (
+                (*_explained(surplus_mg, up * (np.arange(begin, end) >= start)[:, None] / scatter_mg), start)
+                for start in range(max(begin, began - _EARLIER), began + 1)
+            ),
+            key=lambda found: found[0],
+        )
         if explained < max(_STEP_CHI2, slowly) or np.abs(up[began - begin :] @ by_mg).max() < _STEP_MG:
             return False
         self.course.changes.append(Change("step", float(day[began]), float(day[end - 1]), by_mg))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from simulator.charts import Chart, chart
-from simulator.drift import Course
+from simulator.drift_states import Course
 from simulator.ellipsoid import GRAVITY_MG, Array
 
 _MOSTLY = 0.7  # of 1 g lies along the axis that a reading is charted for

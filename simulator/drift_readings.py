@@ -15,7 +15,7 @@ from dati.settings import Settings
 
 from simulator.chronology import DAY_S, Moment, Problem
 from simulator.device_log import DeviceLog
-from simulator.drift import Readings
+from simulator.drift_states import Readings
 from simulator.ellipsoid import Array
 
 _PAYLOAD = struct.Struct("<11h")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from simulator.chronology import Problem
-from simulator.drift import Course, Rules, State
+from simulator.drift_states import Course, Rules, State
 from simulator.ellipsoid import Array
 
 FINE, EARLY, FLAGGED, OVER = "fine", "commissioning", "flagged", "over tolerance"

@@ -18,8 +18,9 @@ from dataclasses import dataclass
 import numpy as np
 from dati.clock import stamp
 
-from simulator.drift import YEAR_DAYS, Readings, Rules, follow
+from simulator.drift import follow
 from simulator.drift_effect import Lean
+from simulator.drift_states import YEAR_DAYS, Readings, Rules
 from simulator.drift_verdict import Verdict, judge
 from simulator.ellipsoid import Array
 
@@ -194,6 +195,7 @@ class Outcome:
     verdict: Verdict
     false_days: list[float]  # flags where the truth stayed within 80 % of the tolerance for half a year
     steps: int
+    rezeroed_day: float | None
 
     @property
     def flagged_day(self) -> float | None:
@@ -220,6 +222,7 @@ def live(number: int, fault: str, seed: int = 1, years: float = 2.0) -> Outcome:
         number, fault, truth.fault_day, float(truth.day[crossed[0]]) if len(crossed) else None, verdict,
         [flag.day for flag in verdict.flags if false(flag.day)],
         sum(change.kind == "step" for change in course.changes),
+        truth.rezeroed_day,
     )  # fmt: skip
 
 
@@ -260,8 +263,8 @@ def report(outcomes: list[Outcome], years: float) -> list[str]:
     told = [one for one in outcomes if one.flagged_day and one.fault in (SLOW, REZEROED, DROPPED)]
     right = sum((one.verdict.flags[0].kind == "step") == (one.fault == DROPPED) for one in told)
     steps = sum(one.steps for one in outcomes if one.fault != DROPPED)
-    recovered = sum(one.verdict.recovered for one in outcomes if one.fault == REZEROED)
-    flagged = sum(one.fault == REZEROED and one.flagged_day is not None for one in outcomes)
+    recovered = sum(_recovered(one) for one in outcomes)
+    flagged = sum((one.flagged_day or np.inf) < (one.rezeroed_day or 0) for one in outcomes)
     return [
         *lines,
         f"past tolerance and never flagged: {len(missed)}{' ' + str(missed) if missed else ''}",
@@ -269,6 +272,11 @@ def report(outcomes: list[Outcome], years: float) -> list[str]:
         f"dropped and slowly drifting told apart: {right} of {len(told)}",
         f"re-zeroed after a flag and seen to recover: {recovered} of {flagged}",
     ]
+
+
+def _recovered(one: Outcome) -> bool:
+    day = one.rezeroed_day
+    return day is not None and any(flag.until and flag.day <= day <= flag.until for flag in one.verdict.flags)
 
 
 def _middle(values: list[float]) -> str:

@@ -14,8 +14,8 @@ from dati import journal
 
 from simulator import fleet
 from simulator.chronology import DAY_S
-from simulator.drift import Readings
 from simulator.drift_readings import pack_reading
+from simulator.drift_states import Readings
 
 COPIED_EVERY_DAYS = 60.0
 _FILES = 8
