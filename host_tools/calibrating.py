@@ -15,7 +15,7 @@ import typer
 from datasets import sources as known
 from host_tools import calibration_report, choices, emergencies, posts, site_files
 from host_tools.output import EXIT_DIFFERENT, EXIT_INTERRUPTED, check_writable, err, print_json, progress_bar
-from simulator.calibration import FALLEN, Case, Post, gather
+from simulator.calibration import Help, Post, gather
 from simulator.calibration_grid import SEARCHED, checked, options, reference
 from simulator.calibration_result import Goal, Result, too_short
 from simulator.calibration_search import decide, measured
@@ -178,7 +178,7 @@ class _Calibration:
         self._corpora = corpora
         self._falls: list[Recording] = []
         self._rides: list[Recording] = []
-        self._made: dict[tuple[object, ...], list[Case]] = {}
+        self._made: dict[tuple[object, ...], Help] = {}
         self._read = False
         self.origins: list[dict[str, Any]] = []
         self.notes: list[str] = []
@@ -190,10 +190,10 @@ class _Calibration:
         short = Result(post.name, post.hours, post.wearers, self._goal)
         if too_short(short):
             return measured(short, post, given, before, self._sweep)
-        evidence = gather(post, given, self._cases(given, placement), self._sweep, self._hold_out)
+        evidence = gather(post, given, self._help(given, placement), self._sweep, self._hold_out)
         return decide(evidence, before, self._goal, self._sweep)
 
-    def _cases(self, given: dict[str, object], placement: str) -> list[Case]:
+    def _help(self, given: dict[str, object], placement: str) -> Help:
         base = reference(given)
         # As for a lying post: it has the longest list.
         tried = options(given, lying=True)
@@ -210,7 +210,7 @@ class _Calibration:
             elif not self._corpora:
                 self._note("falls are synthetic; name recorded ones with --corpus")
             helpless = emergencies.cases(tried, base.rate_hz, self._rides, longest_s)
-            self._made[key] = [*falls, *helpless]
+            self._made[key] = Help([*falls, *helpless])
         return self._made[key]
 
     def _read_corpora(self) -> None:
@@ -253,6 +253,3 @@ def _save(
     values = {**{name: value for name, value in given.items() if name not in SEARCHED}, **changed}
     site_files.write_site(own, values, site, site_files.provenance(result, post.work, origins))
     return own
-
-
-__all__ = ["FALLEN", "calibrate", "target"]

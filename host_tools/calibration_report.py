@@ -45,10 +45,7 @@ def _print_one(result: Result) -> None:
         )
         return
     out.print(f" no recommendation: {result.reason}", style="red")
-    if result.more_hours is not None:
-        out.print(f" record at least {result.more_hours:.1f} hours more")
-    else:
-        out.print(" more of the same recordings would not change that: change how it is worn, or the target or floor")
+    out.print(f" {result.advice}")
 
 
 def _table(result: Result) -> Table:

@@ -10,9 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
-import numpy as np
-
-from datasets.synthetic import RATE_HZ, Wearer
+from datasets.synthetic import Wearer
 from host_tools.tradeoff import still_bodies
 from simulator.calibration import COLLAPSED, FALLEN, MOTIONLESS, Case
 from simulator.calibration_grid import IMMOBILITY, VERTICALITY, Option
@@ -85,10 +83,9 @@ def _ridden(bodies: Sequence[Body], rides: Sequence[Recording]) -> Iterator[Body
 
 def collapses(delay_s: float, rate_hz: int) -> Iterator[Case]:
     """Workers who sink without an impact and then lie there stirring, hurt but not unconscious."""
-    random = np.random.default_rng(1)
     for seed in range(1, 1 + COLLAPSES):
         low, high = _PROPPED_DEG if seed % 4 == 0 else _FLAT_DEG
-        tilt_deg = float(random.uniform(low, high))
+        tilt_deg = low + (high - low) * (seed - 0.5) / COLLAPSES
         side = _SIDES[seed // 4 % 4 if seed % 4 == 0 else seed % 4]
         wearer = Wearer(seed).work_standing(5)
         since_ms = wearer.t_ms
@@ -114,6 +111,3 @@ def recorded_falls(recordings: Sequence[Recording], placement: str) -> Iterator[
 
 def is_ride(recording: Recording) -> bool:
     return recording.placement == VEHICLE_FLOOR
-
-
-__all__ = ["RATE_HZ", "cases", "collapses", "is_ride", "recorded_falls", "synthetic_falls"]

@@ -143,6 +143,28 @@ def _job(recording: Recording, given: Mapping[str, object], cancels: bool) -> Jo
     return replace(make_job(recording, Options(kept, cancels)), shake_mg=0)
 
 
+class Help:
+    """Cases, and how soon each option finds them: swept once, however many posts ask."""
+
+    def __init__(self, cases: Sequence[Case]) -> None:
+        self.cases = list(cases)
+        self._swept: dict[str, Array] = {}
+
+    def first_s(self, name: str, tried: Sequence[Option], given: Mapping[str, object], sweep: Sweep) -> Array:
+        """Seconds until the detector, alone, announces each case: (options, cases), infinite where it does not."""
+        base = reference(given).as_dict()
+        key = repr((name, tried, sorted(base.items())))
+        if key not in self._swept:
+            first_s = np.full((len(tried), len(self.cases)), np.inf)
+            ours = [at for at, case in enumerate(self.cases) if (case.family == FALLEN) == (name == FALL)]
+            jobs = [case_job(self.cases[at], given) for at in ours]
+            told = sweep.run(jobs, [_change({**base, **one}, name) for one in tried])
+            for at, one in zip(ours, told, strict=True):
+                first_s[:, at] = [_first_s(some, self.cases[at].since_ms, _BITS[name]) for some in one]
+            self._swept[key] = first_s
+        return self._swept[key]
+
+
 @dataclass
 class Counted:
     """What one combination did, replayed with all detectors on."""
@@ -199,32 +221,24 @@ class Evidence:
         return chosen
 
 
-def gather(
-    post: Post, given: Mapping[str, object], cases: Sequence[Case], sweep: Sweep, hold_out: str | None = None
-) -> Evidence:
+def gather(post: Post, given: Mapping[str, object], help_: Help, sweep: Sweep, hold_out: str | None = None) -> Evidence:
     """Sweep every detector over the work of a post and over those who need help."""
-    kept = [case for case in cases if not (post.lying and case.family == COLLAPSED)]
+    ours = [at for at, case in enumerate(help_.cases) if not (post.lying and case.family == COLLAPSED)]
+    kept = [help_.cases[at] for at in ours]
     found = Evidence(post, dict(given), kept, divide(post.work, hold_out), options(given, post.lying))
     base = reference(given).as_dict()
     found.work_jobs = [work_job(one, given) for one in post.work]
     found.case_jobs = [case_job(one, given) for one in kept]
     for name in DETECTORS:
-        changes = [_change({**base, **one}, name) for one in found.options[name]]
-        if name == OTHER and not base["flight_enabled"]:
+        tried = found.options[name]
+        if name != OTHER:
+            found.first_s[name] = help_.first_s(name, tried, given, sweep)[:, ours]
+        elif not base["flight_enabled"]:
             found.false[name] = np.zeros((1, len(found.pieces.hours)), np.int64)
             continue
-        told = sweep.run(found.work_jobs, changes)
-        found.false[name] = np.array(
-            [_by_piece(found, [one[at] for one in told]) for at in range(len(changes))], np.int64
-        )
-        if name == OTHER:
-            continue
-        first_s = np.full((len(changes), len(kept)), np.inf)
-        ours = [at for at, case in enumerate(kept) if (case.family == FALLEN) == (name == FALL)]
-        told = sweep.run([found.case_jobs[at] for at in ours], changes)
-        for at, one in zip(ours, told, strict=True):
-            first_s[:, at] = [_first_s(some, kept[at].since_ms, _BITS[name]) for some in one]
-        found.first_s[name] = first_s
+        told = sweep.run(found.work_jobs, [_change({**base, **one}, name) for one in tried])
+        by_option = [[one[at] for one in told] for at in range(len(tried))]
+        found.false[name] = np.array([_by_piece(found, one) for one in by_option], np.int64)
     return found
 
 

@@ -101,12 +101,25 @@ class Result:
     def supported(self) -> bool:
         return self.after is not None and not self.reason
 
+    @property
+    def advice(self) -> str:
+        """What to do where nothing is recommended."""
+        if self.supported:
+            return ""
+        if self.more_hours is not None:
+            return f"record at least {self.more_hours:.1f} hours more"
+        if self.after is not None and self.after.upper_per_shift <= self.goal.target:
+            who = "wearers" if self.held_out_by == "wearer" else "hours"
+            return f"what suits some {who} does not suit the others: record more of them"
+        return "more of the same recordings would not change that: change how it is worn, or the target or the floor"
+
     def as_json(self) -> dict[str, object]:
         figures = {name: getattr(self, name) for name in ("before", "reference", "after", "held_out")}
         return {
             "post": self.post,
             "supported": self.supported,
             "reason": self.reason,
+            "advice": self.advice,
             "more_hours": None if self.more_hours is None else round(self.more_hours, 1),
             "hours": round(self.hours, 3),
             "wearers": self.wearers,

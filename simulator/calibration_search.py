@@ -45,19 +45,14 @@ class Search:
         return every
 
     def allowed(self, cases: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """Combinations that keep the floor of detection on these cases, as far as so many cases can tell."""
+        """Combinations that keep the floor of detection on these cases, with a margin for those not seen."""
         every = self.found.agree[:, :, None] & np.ones(len(self._fall_s), bool)
         for family in FAMILIES:
             kept, of = self._kept(family, cases)
             if not of:
                 continue
             above = kept_at_least(kept, of, self.goal.confidence) >= self.goal.floor
-            if family == FALLEN:
-                above[0] = True  # the reference loses nothing, however few the cases
-                every = every & above[None, None, :]
-            else:
-                above[0, 0] = True
-                every = every & above[:, :, None]
+            every = every & (above[None, None, :] if family == FALLEN else above[:, :, None])
         return every
 
     def _kept(self, family: str, cases: NDArray[np.bool_]) -> tuple[NDArray[np.int64], int]:
@@ -130,7 +125,7 @@ class Search:
             if of:
                 kept[family] = round(float(counts[index[2:] if family == FALLEN else index[:2]]) / of, 4)
         per_shift = false / self.found.pieces.hours.sum() * SHIFT_H
-        return Point(false, round(per_shift, 3), kept, round(mean_s, 1), shown(self.found.settings(index)))
+        return Point(false, round(float(per_shift), 3), kept, round(mean_s, 1), shown(self.found.settings(index)))
 
 
 def figures(one: Counted, by: Counted, found: Evidence, confidence: float) -> Figures:
@@ -165,7 +160,7 @@ def decide(found: Evidence, before: dict[str, object], goal: Goal, sweep: Sweep)
     result = Result(found.post.name, hours, found.post.wearers, goal, combinations=found.combinations)
     result.held_out_by, result.folds = found.pieces.by, found.pieces.folds
     result.curve = search.curve()
-    permitted = most_permitted(hours, goal.target, goal.confidence)
+    permitted = max(0, most_permitted(hours, goal.target, goal.confidence))
     pieces, cases = np.ones(len(found.pieces.hours), bool), np.ones(len(found.cases), bool)
     chosen = search.choose(permitted, pieces, cases)
     by_fold: list[Index] = []

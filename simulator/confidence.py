@@ -1,4 +1,4 @@
-"""What so many hours can say of a rate, and so many cases of a share. All bounds are one-sided."""
+"""What so many hours can say of a rate, and so many cases of a share. All one-sided."""
 
 from __future__ import annotations
 
@@ -56,12 +56,10 @@ def dispersion(counts: Sequence[int], hours: Sequence[float]) -> float:
 
 
 def kept_at_least(kept: np.ndarray, of: int, confidence: float) -> np.ndarray:
-    """Lower bound of the share kept (Wilson, J. Am. Stat. Assoc. 22:209, 1927), elementwise; 1 where `of` is 0."""
-    kept = np.asarray(kept, float)
-    if not of:
-        return np.ones_like(kept)
-    z = float(norm.ppf(confidence))
-    share = kept / of
-    middle = share + z * z / (2 * of)
-    spread = z * np.sqrt(share * (1 - share) / of + z * z / (4 * of * of))
-    return np.asarray((middle - spread) / (1 + z * z / of))
+    """The share kept less its standard error times the quantile of `confidence`, elementwise; 1 where `of` is 0.
+
+    A margin, not a bound: where none is lost nothing is taken off, however few the cases.
+    """
+    share = np.asarray(kept, float) / max(1, of)
+    margin = float(norm.ppf(confidence)) * np.sqrt(share * (1 - share) / max(1, of))
+    return np.asarray(share - margin if of else np.ones_like(share))
