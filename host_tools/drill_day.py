@@ -75,9 +75,7 @@ def _record(plan: Plan, folder: Path, when: str, seed: int) -> dict[str, Path]:
         if not worker.motion:
             raise UserError(f"{worker.device} is not virtual: the plan gives it no motion")
         path = folder / f"{when}-{worker.device}.parquet"
-        other = plans.Worker(
-            worker.device, worker.post, task=worker.task, motion=worker.motion, seed=worker.seed + seed
-        )
+        other = replace(worker, seed=worker.seed + seed)
         with CorpusWriter(path) as corpus:
             for recording in shift(other, hours):
                 corpus.add(recording)

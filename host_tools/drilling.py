@@ -161,10 +161,11 @@ def drill(
     where = folder or Path(plan_file.stem)
     desk = Desk(words, _answers(answers), yes)
     earlier = None if before is None else read_session(before, plan)
+    cables = _ports(port, plan)
     session = _take_up(where, plan, again)
     _print_plan(plan, session, words)
     try:
-        _lead(session, where, desk, words, choices.engine(engine), _ports(port, plan))
+        _lead(session, where, desk, words, choices.engine(engine), cables)
     except KeyboardInterrupt:
         session.save(where)
         err.print(words("interrupted", folder=where), style="yellow")

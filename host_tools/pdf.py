@@ -109,7 +109,7 @@ def _facts(pdf: _Pdf, block: model.Facts, _: object) -> None:
 def _table_height(pdf: _Pdf, block: model.Table) -> float:
     """About what must be left of the page: all of a table that is not long, the begin of one that is."""
     height = 14.0 + 6.2 * len(block.rows)
-    return height if height < 0.6 * (pdf.h - 2 * _MARGIN) else 40.0
+    return height if height < 0.4 * (pdf.h - 2 * _MARGIN) else 40.0
 
 
 def _table(pdf: _Pdf, block: model.Table, _: object) -> None:
