@@ -13,8 +13,9 @@ _AGAIN_MS = 10000
 
 def main():
     try:
-        device = Runtime(boards.choose())
-        let_go()
+        board = boards.choose()
+        device = Runtime(board)
+        let_go(board)
         device.run()
     except Exception as error:
         # Nobody who wears it reads a prompt: it says why, and starts anew.
@@ -23,12 +24,12 @@ def main():
         machine.reset()
 
 
-def let_go():
-    """Of tables that only building reads: MicroPython frees a module with the last reference to it, here 8 KB."""
+def let_go(board):
+    """Of tables that only building reads: MicroPython frees a module with the last reference to it, here 9 KB."""
     if sys.implementation.name == "micropython":  # elsewhere others have them too
-        for name in ("tunables", "fall_scores"):
-            del sys.modules["dati." + name]
-            delattr(dati, name)
+        for package, name in ((dati, "tunables"), (dati, "fall_scores"), (boards, board.name)):
+            del sys.modules[package.__name__ + "." + name]
+            delattr(package, name)
 
 
 if __name__ == "__main__":

@@ -112,7 +112,7 @@ def build_device():
     import runtime
 
     device = runtime.Runtime(board)
-    main.let_go()
+    main.let_go(board)
 
 
 def _sleep(ms, light, sleep):
