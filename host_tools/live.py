@@ -116,7 +116,7 @@ def record(
     `dati replay OUT.mcap` replays it.
 
     A device writes some 370 bytes a second at 50 Hz, which take 5 % of a line of 115200 baud. It keeps 1 MB, three
-    quarters of an hour, and ends then; to fetch as much afterwards takes some three minutes.
+    quarters of an hour, and ends then; to fetch as much afterwards takes two minutes and a quarter.
     """
     check_writable(file)
     with DevicePort(port) as device, _Stop() as stop:

@@ -128,16 +128,22 @@ class _Firmware:
 _loaded: _Firmware | None = None
 
 
+def loaded() -> _Firmware:
+    """The firmware, imported once: that takes longer than many a scenario. No other thread may import meanwhile."""
+    global _loaded
+    if _loaded is None:
+        _loaded = _Firmware()
+    return _loaded
+
+
 class CPythonRuntime(Runtime):
     """The firmware imported into this process."""
 
     name = "cpython"
 
     def start(self) -> None:
-        global _loaded  # noqa: PLW0603  (imported once: importing takes longer than many a scenario)
-        if _loaded is None:
-            _loaded = _Firmware()
-        host, board, clock = _loaded.host, self.board, self.board.clock
+        firmware = loaded()
+        host, board, clock = firmware.host, self.board, self.board.clock
         offset_us = board.now_us - clock.now_us  # the same until the next start
 
         def call(operation: str, *arguments: Any) -> Any:
@@ -148,11 +154,11 @@ class CPythonRuntime(Runtime):
 
         host.call = call
         host.now_us = board.now_us
-        for module in _loaded.modules.values():
+        for module in firmware.modules.values():
             module.__dict__["print"] = self._print
-        with _in_place(_loaded.modules):
+        with _in_place(firmware.modules):
             try:
-                _loaded.main.main()
+                firmware.main.main()
             except Exception as error:  # whatever main.py let through: on the board the interpreter's prompt appears
                 self.on_line(f"{type(error).__name__}: {error}")
 

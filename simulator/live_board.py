@@ -24,7 +24,7 @@ from typing import Self
 
 import numpy as np
 
-from simulator.firmware import CPythonRuntime
+from simulator.firmware import CPythonRuntime, loaded
 from simulator.scenario import Scenario, check
 from simulator.virtual_board import Finished
 from simulator.world import Truth, World
@@ -36,7 +36,7 @@ _GLANCE_S = 0.05
 
 
 class LiveBoard:
-    """Runs the firmware in a thread of its own, at most at `speed` times real time.
+    """Runs the firmware in a thread of its own, at most at `speed` times real time. One at a time in a process.
 
     `lost`: bytes that the host wrote and the board did not take in time.
     """
@@ -59,6 +59,7 @@ class LiveBoard:
         self._begin_s = time.monotonic()
         board.on_console = self._write
         board.pace = self._pace
+        loaded()  # here: while it is imported, other threads would import its stand-ins
         self._runtime = CPythonRuntime(board, lambda line: self._write(line + "\n"))
         self._thread = threading.Thread(target=self._run, name="virtual board", daemon=True)
 
