@@ -57,6 +57,7 @@ class Runtime:
         if rate >= 0:
             settings.rate_hz = board.sensor.RATES_HZ[rate]
         self.wearable = Wearable(settings, plan_, board.dialect, board.store, board.cipher, board.random, _log, t_ms)
+        self._zeroed = plan_.zero_mg != (0, 0, 0)
         modem = self.wearable.modem
         modem.nmea_here = board.gnss_uart is None
         modem.antenna_on = board.gnss_on
@@ -162,8 +163,11 @@ class Runtime:
                     self._proof.start(t_ms)
                     if not board.sensor.configured():
                         raise SensorError("restarted by itself")
+                    wearable.health.temperature_dc = board.sensor.temperature_dc()
                 count = board.sensor.read(self._samples)
                 overflowed = board.sensor.overflowed
+                if self._zeroed:
+                    self._take_zero(count)
                 if self._quiet.ran_out(t_ms) and not count:
                     raise SensorError("no samples")
                 if count:
@@ -178,6 +182,14 @@ class Runtime:
         board.watchdog.progress(SAMPLER)
         wearable.samples(self._samples, count, overflowed, time.ticks_ms())  # a self-test takes its time
         board.watchdog.progress(DETECTORS)
+
+    def _take_zero(self, count):
+        samples = self._samples
+        x_mg, y_mg, z_mg = self.wearable.plan.zero_mg
+        for i in range(0, 3 * count, 3):
+            samples[i] -= x_mg
+            samples[i + 1] -= y_mg
+            samples[i + 2] -= z_mg
 
     def _begin(self, t_ms):
         if self._retry.running and not self._retry.ran_out(t_ms):
@@ -196,7 +208,7 @@ class Runtime:
         self._gap = True
         for left in range(_TESTS - 1, -1, -1):
             try:
-                board.sensor.self_test()
+                self.wearable.health.self_test_mg = board.sensor.self_test()
                 break
             except SensorError as error:
                 if left == 0:

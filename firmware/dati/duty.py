@@ -83,6 +83,7 @@ class FunctionTest:
         self.over = False
         self.step = 0
         self.changed = False  # for the owner to unset: a step was passed
+        self.stood = False  # the same: the worn vertical was learned
         self._next(t_ms)
 
     @property
@@ -132,6 +133,7 @@ class FunctionTest:
             if self._device.zero():
                 vertical = self._device.bank.vertical
                 self._upright.point(vertical.x_q14, vertical.y_q14, vertical.z_q14)
+                self.stood = True
                 self._next(t_ms)
             else:
                 self._settle.start(t_ms)

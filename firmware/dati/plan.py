@@ -10,6 +10,7 @@ FORMAT = 1  # of the settings file
 STEPS = ("centre", "sms", "voice")
 LANGUAGES = ("fr", "en")
 MOST_CONTACTS = 8
+_MOST_ZERO_MG = 500
 
 _DIGITS = "0123456789"
 _HEX = _DIGITS + "abcdefABCDEF"
@@ -29,6 +30,7 @@ _KEYS = (
     "authorised",
     "code",
     "steps",
+    "zero_mg",
 )
 
 
@@ -164,6 +166,7 @@ class Plan:
             _refuse("code", self.code, "4 to 8 digits, or none")
         self.authorised = self._authorised(values)
         self.steps = self._steps(values.get("steps", STEPS))
+        self.zero_mg = self._zero(values.get("zero_mg", (0, 0, 0)))
 
     def _authorised(self, values):
         if "authorised" not in values:
@@ -179,6 +182,15 @@ class Plan:
             if step not in STEPS or list(steps).count(step) > 1:
                 _refuse("steps", steps, "each of %s at most once" % ", ".join(STEPS))
         return list(steps)
+
+    def _zero(self, zero_mg):
+        """The accelerometer's zero-g offsets, taken off each sample; `dati drift` finds them."""
+        if not isinstance(zero_mg, (list, tuple)) or len(zero_mg) != 3:
+            _refuse("zero_mg", zero_mg, "three whole numbers from -%d to %d" % (_MOST_ZERO_MG, _MOST_ZERO_MG))
+        for value in zero_mg:
+            if type(value) is not int or not -_MOST_ZERO_MG <= value <= _MOST_ZERO_MG:
+                _refuse("zero_mg", zero_mg, "three whole numbers from -%d to %d" % (_MOST_ZERO_MG, _MOST_ZERO_MG))
+        return tuple(zero_mg)
 
     def stages(self):
         """The cascade, in order: (channel, contact), contact -1 for the centre."""

@@ -67,6 +67,9 @@ class Shift:
         if test is None:
             return
         test.tick(t_ms)
+        if test.stood:
+            test.stood = False
+            wearable.note_health(wearable.health.standing(wearable.device.bank), t_ms)
         if test.changed:
             test.changed = False
             wearable.beep(signals.STEP_DONE)

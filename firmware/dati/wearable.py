@@ -20,6 +20,7 @@ from .events import (
     SIGNAL,
 )
 from .face import lasting
+from .health import Health
 from .memory import Memory
 from .modem import Modem
 from .outbox import Outbox
@@ -71,6 +72,7 @@ class Wearable:
         self.battery_percent = -1
         self.charging = False
         self.recorder = None
+        self.health = Health(plan.zero_mg)
         self._stuck = StuckAxis()
         self._hold = Countdown(settings.duty_hold_ms)  # of the cancel button
         self._up = None  # the worn vertical that is kept
@@ -132,6 +134,9 @@ class Wearable:
             self.follow(t_ms)
         if self._stuck.probe(samples, 0, t_ms) and self.sensor_ok:
             self.sensor_suspect = True
+        record = self.health.look(self.device.bank, t_ms)
+        if record is not None:
+            self.note_health(record, t_ms)
 
     def _lose(self, count, t_ms):
         self.device.lost(count)
@@ -384,3 +389,6 @@ class Wearable:
     def note_text(self, kind, text, t_ms):
         self.log(journal.name_of(kind), text)
         self.journal.put_text(kind, text, self.clock.utc_s(t_ms), t_ms)
+
+    def note_health(self, record, t_ms):
+        self.journal.put(journal.HEALTH, record, self.clock.utc_s(t_ms), t_ms)

@@ -16,6 +16,7 @@ _CTRL2_G = const(0x11)
 _CTRL3_C = const(0x12)
 _CTRL5_C = const(0x14)
 _CTRL9_XL = const(0x18)
+_OUT_TEMPERATURE = const(0x20)
 _OUT = const(0x28)
 _FIFO_STATUS1 = const(0x3A)
 _FIFO_OUT = const(0x78)  # a burst goes from 7E back to 78, to the next word, as Linux's st_lsm6dsx relies on
@@ -110,8 +111,8 @@ class Lsm6dsox(Accelerometer):
     def self_test(self):
         """The maker's procedure (STMems_Standard_C_drivers, lsm6dsox_self_test.c); the device must be held still.
 
-        Takes about 0.5 s and leaves the sensor off. Raises SensorError when an axis does not answer the test force by
-        50 to 1700 mg.
+        Returns by how many mg each axis moved. Takes about 0.5 s and leaves the sensor off. Raises SensorError when an
+        axis does not answer the test force by 50 to 1700 mg.
         """
         self._identify()
         self._reset()
@@ -123,11 +124,22 @@ class Lsm6dsox(Accelerometer):
         during = self._sums_of_five()
         self._set(_CTRL5_C, 0)
         self._set(_CTRL1_XL, 0)
+        moved_mg = [0, 0, 0]
         for axis in range(3):
             # Micro-g times five samples.
             moved = abs(during[axis] - before[axis]) * _UG_PER_COUNT[1]
             if not 50 * 5000 <= moved <= 1700 * 5000:
                 self._fail("self-test: axis %s moved by %d mg; 50 to 1700 mg is good" % ("xyz"[axis], moved // 5000))
+            moved_mg[axis] = moved // 5000
+        return moved_mg
+
+    def temperature_dc(self):
+        """In 0.1 C: 256 steps a kelvin from 25 C."""
+        self._i2c.readfrom_mem_into(self._address, _OUT_TEMPERATURE, self._level)
+        value = self._level[0] | self._level[1] << 8
+        if value & 0x8000:
+            value -= 65536
+        return 250 + (10 * value >> 8)
 
     def _reset(self):
         """All registers at their defaults, the I3C interface off, outputs read as a whole."""
