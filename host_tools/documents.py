@@ -143,13 +143,13 @@ class Words:
         if value is None:
             return "–"
         if value < 120:
-            return f"{self.number(value, 1 if value < 100 else 0)} s"
+            return f"{self.number(value, 1 if value < 100 else 0)}\u00a0s"
         if value < 7200:
-            return f"{self.number(value / 60, 1)} min"
-        return f"{self.number(value / 3600, 1)} h"
+            return f"{self.number(value / 60, 1)}\u00a0min"
+        return f"{self.number(value / 3600, 1)}\u00a0h"
 
     def share(self, count: int, of: int) -> str:
-        return f"{self.number(100 * count / of)} %" if of else "–"
+        return f"{self.number(100 * count / of)}\u00a0%" if of else "–"
 
 
 # --- pictures ---

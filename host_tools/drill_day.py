@@ -9,18 +9,21 @@ from __future__ import annotations
 import shlex
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from datasets import sources as known
 from host_tools.drill_sources import shift
 from host_tools.output import EXIT_DIFFERENT, EXIT_FINE, err, out, tracked
 from simulator import drill as plans
 from simulator.corpus import CorpusWriter
-from simulator.drill import FAMILIARISATION, Plan
+from simulator.drill import FAMILIARISATION, Plan, Worker
 from simulator.errors import UserError
+from simulator.trace import Recording
 
 PLAN = Path(__file__).parent.parent / "datasets" / "drills" / "drill-day.toml"
 TARGET = "false-per-half-day=4"
@@ -34,12 +37,20 @@ def day(
     falls: Annotated[
         list[str] | None, typer.Option("--corpus", help="Falls that calibration is to keep. Default: synthetic ones.")
     ] = None,
+    work: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="'DEVICE=FILE key=pattern'", help="A worker's days from a corpus in place of synthetic ones."
+        ),
+    ] = None,
     language: Annotated[str, typer.Option(help="fr or en.")] = "",
 ) -> None:
     """Record, drill, calibrate, drill again."""
     plan = plans.load(plan_file)
     folder.mkdir(parents=True, exist_ok=True)
-    morning, afternoon = _record(plan, folder, "morning", 0), _record(plan, folder, "afternoon", _AFTERNOON)
+    corpora_of = dict(_work(text, plan) for text in work or [])
+    morning = _record(plan, folder, "morning", 0, corpora_of)
+    afternoon = _record(plan, folder, "afternoon", _AFTERNOON, corpora_of)
     spoken = ["--language", language] if language else []
     drill = ["drill", str(plan_file), "--yes", "--again", *spoken]
 
@@ -67,20 +78,40 @@ def day(
         raise typer.Exit(status)
 
 
-def _record(plan: Plan, folder: Path, when: str, seed: int) -> dict[str, Path]:
+def _work(text: str, plan: Plan) -> tuple[str, str]:
+    device, equals, source = text.partition("=")
+    if not equals or not source or device not in {worker.device for worker in plan.workers}:
+        raise UserError(f"--work {text!r}: give 'DEVICE=FILE key=pattern', the device as in the plan")
+    return device, source
+
+
+def _record(plan: Plan, folder: Path, when: str, seed: int, corpora: dict[str, str]) -> dict[str, Path]:
     """Half a day of each worker, as a corpus: what their devices would have recorded."""
     found = {}
     hours = next((one.hours for one in plan.exercises if one.do == FAMILIARISATION), plans.HALF_DAY_H)
     for worker in tracked(plan.workers, f"recording the {when}", len(plan.workers)):
-        if not worker.motion:
-            raise UserError(f"{worker.device} is not virtual: the plan gives it no motion")
         path = folder / f"{when}-{worker.device}.parquet"
-        other = replace(worker, seed=worker.seed + seed)
+        if worker.device in corpora:
+            made = _half(corpora[worker.device], worker, odd=seed != 0)
+        elif worker.motion:
+            made = shift(replace(worker, seed=worker.seed + seed), hours)
+        else:
+            raise UserError(f"{worker.device} is not virtual: the plan gives it no motion")
         with CorpusWriter(path) as corpus:
-            for recording in shift(other, hours):
+            for recording in made:
                 corpus.add(recording)
         found[worker.device] = path
     return found
+
+
+def _half(text: str, worker: Worker, odd: bool) -> Iterator[Recording]:
+    """Every other wearer of a corpus: who worked in the morning does not in the afternoon."""
+    name, _, select = text.partition(" ")
+    subjects: dict[str, int] = {}
+    for recording in known.open_sources([name], select):
+        number = subjects.setdefault(recording.subject, len(subjects))
+        if number % 2 == odd:
+            yield replace(recording, activity=worker.post)
 
 
 def _given(recordings: dict[str, Path]) -> list[str]:

@@ -189,7 +189,7 @@ def _location(session: Session, steps: list[Step], words: Words) -> model.Table:
         old = (act.location_age_s or 0) > session.plan.limits["location_age_s"]
         far = (act.location_error_m or 0) > session.plan.limits["location_error_m"]
         metres = [
-            "–" if value is None else f"{words.number(value)} m"
+            "–" if value is None else f"{words.number(value)}\u00a0m"
             for value in (act.location_accuracy_m, act.location_error_m)
         ]
         rows.append(

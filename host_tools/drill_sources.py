@@ -35,7 +35,7 @@ BEGIN_S = 60  # of ordinary work before a distress: the modem registers, the rec
 _AFTER_S = 90  # once all times are over: what was sent may still arrive, and a place of now follow
 _PIECE_MIN = 10  # a virtual worker's shift is made of recordings so long: memory stays flat
 _PLACE = re.compile(r"(-?\d{1,3}\.\d{4,7}), ?(-?\d{1,3}\.\d{4,7})")
-_ACCURACY = re.compile(r"(?:à|a|to|within|±) ?(\d+) m\b")
+_ACCURACY = re.compile(r"(?:\b[àa] |\+-)(\d+) m\b")
 _AGE = re.compile(r"(?:il y a (\d+) (s|min|h)|(\d+) (s|min|h) ago)")
 _UNIT_S = {"s": 1, "min": 60, "h": 3600}
 # What a virtual worker does for each distress, after some ordinary work; `s` is longer than all times together.

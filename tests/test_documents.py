@@ -121,12 +121,12 @@ def test_numbers_are_written_as_the_language_does():
     assert (french.number(1234.5, 1), english.number(1234.5, 1)) == ("1\u202f234,5", "1,234.5")
     assert [english.seconds(value) for value in (None, 1.25, 110, 600, 9000)] == [
         "–",
-        "1.2 s",
-        "110 s",
-        "10.0 min",
-        "2.5 h",
+        "1.2\u00a0s",
+        "110\u00a0s",
+        "10.0\u00a0min",
+        "2.5\u00a0h",
     ]
-    assert french.share(1, 3) == "33 %" and french.share(0, 0) == "–"
+    assert french.share(1, 3) == "33\u00a0%" and french.share(0, 0) == "–"
     assert english.named("cause", "fall") == "fall" and english.named("cause", "new_thing") == "new thing"
     with pytest.raises(UserError, match="permitted: fr, en"):
         Words("report", "de")

@@ -287,7 +287,7 @@ def line(t_s, who, what, text="", **data):
 
 
 def test_a_timeline_is_read_from_the_act_on():
-    place = "Panic Alarm (PA 8) at 48.85660, 2.35220: ALARM D: SOS. Last known position to 30 m, 2 min ago."
+    place = "Panic Alarm (PA 8) at 48.85660, 2.35220: ALARM D: SOS. Last known position +-30 m, 2 min ago."
     entries = [
         line(5, "device", "alarm", "fall"),
         line(60.5, "device", "pre_alarm", "verticality"),
@@ -302,7 +302,11 @@ def test_a_timeline_is_read_from_the_act_on():
     assert (act.noticed_s, act.alarm_s, act.sent_s, act.arrived_s) == pytest.approx((0.5, 10, 11, 11.2))
     assert act.transmission_s == pytest.approx(0.2) and act.causes == ("verticality", "immobility")
     assert (act.received_by, act.acknowledged_by) == ("centre", "Garde")
-    assert act.location_age_s == 120 and act.location_error_m < 1 and act.located_s is None
+    assert (
+        (act.location_age_s, act.location_accuracy_m) == (120, 30)
+        and act.location_error_m < 1
+        and act.located_s is None
+    )
     late = drill_sources.seen(entries, 60, {}, ("immobility",))
     assert late.alarm_s == pytest.approx(10.5)  # another detector spoke first
     assert drill_sources.seen(entries, 80, {}, ("fall",)) == Act()

@@ -294,7 +294,7 @@ def test_the_table_json_csv_and_what_is_said(dati, tmp_path):  # noqa: F811
         ("DATI-2", "2026-11", "1.0"),
     ]
     status, out, err = dati("report", tmp_path / "fleet", "--language", "en")
-    assert status == 0 and "DATI-1" in out and "8.0" in out and "3.0 s" in out
+    assert status == 0 and "DATI-1" in out and "8.0" in out and "3.0\u00a0s" in out
 
 
 def test_nobody_is_named_or_located_unless_on_purpose(dati, tmp_path):  # noqa: F811
