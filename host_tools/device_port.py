@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import importlib
 import json
 import random
 import time
@@ -48,8 +49,7 @@ class DevicePort:
         self._known = False  # a device has answered
 
     def __enter__(self) -> Self:
-        import serial  # noqa: PLC0415  (an extra)
-
+        serial = importlib.import_module("serial")
         try:
             self._line = serial.serial_for_url(self.port, _BAUD, timeout=_QUIET_S, write_timeout=2, exclusive=True)
         except (OSError, ValueError) as error:

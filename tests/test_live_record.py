@@ -80,6 +80,8 @@ def test_a_recording_arrives_and_replays(live, dati, tmp_path):
     replays(file, 1500)
     status, out, _ = dati("verify", file)
     assert (status, out.endswith("all as the device decided\n")) == (0, True)
+    status, out, _ = dati("verify", "--port", board.port, file)  # and once more through the device's own detectors
+    assert (status, out.endswith(" events, the same on the device\n")) == (0, True)
 
 
 def test_unplugged_in_the_middle_it_is_kept_and_the_same_command_goes_on(live, dati, mistake, tmp_path):
