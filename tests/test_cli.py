@@ -32,34 +32,6 @@ PYTHON = ("-e", "python")  # with no engine named, one more line may say that th
 HEADER = "t_ms,x_g,y_g,z_g\n"
 
 
-@pytest.fixture
-def dati(monkeypatch, capsys):
-    """Run the command in this process: status, standard output, standard error."""
-
-    def run(*arguments) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["dati", *map(str, arguments)])
-        with pytest.raises(SystemExit) as left:
-            cli.main()
-        text = capsys.readouterr()
-        return left.value.code, text.out, text.err
-
-    return run
-
-
-@pytest.fixture
-def mistake(dati):
-    """Run the command on a mistake: one line on standard error, nothing else, status 2. The line is given back."""
-
-    def run(*arguments) -> str:
-        status, out, err = dati(*arguments)
-        assert (status, out) == (2, ""), err
-        assert err.startswith("dati: ")
-        assert err.count("\n") == 1 and err.endswith("\n")
-        return err
-
-    return run
-
-
 def write(path: Path, text: str | bytes) -> Path:
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
     return path

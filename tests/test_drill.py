@@ -8,7 +8,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from commands import dati, mistake  # noqa: F401
 
 from datasets.sources import open_source
 from datasets.synthetic import Wearer
@@ -159,12 +158,12 @@ def test_settings_by_post_or_device_go_over_the_plan_s(plan_file):
         ({"tail": "[[exercises]]\ndo = 'sos'"}, "planned twice"),
     ],
 )
-def test_a_plan_that_cannot_be_is_refused_in_a_line(mistake, plan_file, tmp_path, changed, words):  # noqa: F811
+def test_a_plan_that_cannot_be_is_refused_in_a_line(mistake, plan_file, tmp_path, changed, words):
     assert words in mistake("drill", plan_file(**changed), "-o", tmp_path / "out", "--yes")
     assert not (tmp_path / "out").exists()
 
 
-def test_mistakes_of_the_command(mistake, plan_file, tmp_path):  # noqa: F811
+def test_mistakes_of_the_command(mistake, plan_file, tmp_path):
     path, into = plan_file(), ("-o", tmp_path / "out", "--yes")
     assert "name a plan" in mistake("drill", tmp_path / "none.toml", *into)
     assert "POST=FILE" in mistake("drill", path, "--settings", "x", *into)
@@ -184,7 +183,7 @@ def test_the_bundled_plan_is_whole():
 # --- virtual workers ---
 
 
-def test_a_virtual_drill_is_led_kept_signed_and_taken_up(dati, plan_file, tmp_path):  # noqa: F811
+def test_a_virtual_drill_is_led_kept_signed_and_taken_up(dati, plan_file, tmp_path):
     folder, path = tmp_path / "out", plan_file()
     (tmp_path / "answers.toml").write_text('officer = "M. Roy"\nsign = "yes"\n["DATI-1/sos"]\nnote = "calm"\n')
     more = ("-o", folder, "--yes", "--json", "-e", "python")
@@ -207,7 +206,7 @@ def test_a_virtual_drill_is_led_kept_signed_and_taken_up(dati, plan_file, tmp_pa
     assert status == 0 and json.loads(out)["digest"] == found["digest"] and "1 steps are done already" in err
 
 
-def test_another_plan_does_not_go_on_with_a_session(dati, mistake, plan_file, tmp_path):  # noqa: F811
+def test_another_plan_does_not_go_on_with_a_session(dati, mistake, plan_file, tmp_path):
     folder = tmp_path / "out"
     folder.mkdir()
     Session(plans.load(plan_file())).save(folder)
@@ -215,7 +214,7 @@ def test_another_plan_does_not_go_on_with_a_session(dati, mistake, plan_file, tm
     assert "another plan" in mistake("drill", other, "-o", folder, "--yes")
 
 
-def test_interrupted_it_keeps_what_was_done(dati, plan_file, tmp_path, monkeypatch):  # noqa: F811
+def test_interrupted_it_keeps_what_was_done(dati, plan_file, tmp_path, monkeypatch):
     path = plan_file(tail='[[exercises]]\ndo = "cord"')
     real, calls = drill_sources.Virtual.perform, []
 
@@ -234,7 +233,7 @@ def test_interrupted_it_keeps_what_was_done(dati, plan_file, tmp_path, monkeypat
     assert calls == ["DATI-1/sos", "DATI-1/cord", "DATI-1/cord"]
 
 
-def test_without_coverage_nobody_receives_it_and_the_report_says_so(dati, plan_file, tmp_path):  # noqa: F811
+def test_without_coverage_nobody_receives_it_and_the_report_says_so(dati, plan_file, tmp_path):
     path = plan_file(head="world = {network = {signal_dbm = false}}")
     status, out, _ = dati("drill", path, "-o", tmp_path / "out", "--yes", "-e", "python")
     assert status == 1 and "received by nobody" in out
@@ -315,7 +314,7 @@ def test_a_timeline_is_read_from_the_act_on():
 # --- by hand, and on a cable ---
 
 
-def test_by_hand_the_officer_s_answers_are_what_was_seen(dati, plan_file, tmp_path):  # noqa: F811
+def test_by_hand_the_officer_s_answers_are_what_was_seen(dati, plan_file, tmp_path):
     text = PLAN.format(do="sos", head="", worker="", tail='[[exercises]]\ndo = "familiarisation"')
     path = plan_file(text=text.replace('motion = ["work_standing 60"]', ""))
     (tmp_path / "a.toml").write_text(
@@ -329,7 +328,7 @@ def test_by_hand_the_officer_s_answers_are_what_was_seen(dati, plan_file, tmp_pa
     assert found["signed"] is None
 
 
-def test_where_nobody_answers_it_says_so(dati, plan_file, tmp_path, monkeypatch):  # noqa: F811
+def test_where_nobody_answers_it_says_so(dati, plan_file, tmp_path, monkeypatch):
     def ends(*_, **__):
         raise EOFError
 

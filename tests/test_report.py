@@ -10,7 +10,6 @@ import random
 import re
 
 import pytest
-from commands import dati, mistake  # noqa: F401
 from dati import events as e
 from dati import journal as j
 from dati.clock import seconds
@@ -277,7 +276,7 @@ def test_the_undated_are_as_old_as_what_follows_them():
 # --- the command ---
 
 
-def test_the_table_json_csv_and_what_is_said(dati, tmp_path):  # noqa: F811
+def test_the_table_json_csv_and_what_is_said(dati, tmp_path):
     Diary().note(j.STARTED, 0).note(j.DUTY_BEGUN, 100).alarm(1000).note(j.DUTY_ENDED, 100 + 8 * HOUR).write(
         tmp_path / "fleet" / "a", "DATI-1"
     )
@@ -297,7 +296,7 @@ def test_the_table_json_csv_and_what_is_said(dati, tmp_path):  # noqa: F811
     assert status == 0 and "DATI-1" in out and "8.0" in out and "3.0\u00a0s" in out
 
 
-def test_nobody_is_named_or_located_unless_on_purpose(dati, tmp_path):  # noqa: F811
+def test_nobody_is_named_or_located_unless_on_purpose(dati, tmp_path):
     diary = Diary().note(j.DUTY_BEGUN, 0).alarm(1000, who="contact Jeanne Roy")
     diary.note(j.NOTE, 2000, "at 48.8566,2.3522").note(j.COMMAND_ACCEPTED, 2001, "ACK from +33639980001")
     diary.note(j.SENT, 2002, "sms Jeanne Roy: update").write(tmp_path / "a", "DATI-1")
@@ -312,7 +311,7 @@ def test_nobody_is_named_or_located_unless_on_purpose(dati, tmp_path):  # noqa: 
     assert status == 0 and "Jeanne Roy" in out
 
 
-def test_two_devices_with_one_identity_are_counted_apart_and_said(dati, tmp_path):  # noqa: F811
+def test_two_devices_with_one_identity_are_counted_apart_and_said(dati, tmp_path):
     Diary().duty(0, HOUR).write(tmp_path / "a", "DATI-1")
     Diary().duty(60, 3 * HOUR + 60).write(tmp_path / "b", "DATI-1")
     status, out, err = dati("report", tmp_path, "--json", "--language", "en")
@@ -320,7 +319,7 @@ def test_two_devices_with_one_identity_are_counted_apart_and_said(dati, tmp_path
     assert status == 0 and sorted(hours) == [1, 3] and "several devices bear the identity DATI-1" in err
 
 
-def test_read_outs_of_one_device_that_overlap_are_one(dati, tmp_path):  # noqa: F811
+def test_read_outs_of_one_device_that_overlap_are_one(dati, tmp_path):
     diary = Diary().note(j.STARTED, 0).duty(10, HOUR)
     diary.write(tmp_path / "october", "DATI-1")
     diary.duty(2 * HOUR, 4 * HOUR).write(tmp_path / "november", "DATI-1")
@@ -329,7 +328,7 @@ def test_read_outs_of_one_device_that_overlap_are_one(dati, tmp_path):  # noqa: 
     assert device["periods"]["2026-11"]["duties"] == 2 and err == ""
 
 
-def test_a_torn_journal_of_other_firmware_without_identity_loses_nothing_whole(dati, tmp_path):  # noqa: F811
+def test_a_torn_journal_of_other_firmware_without_identity_loses_nothing_whole(dati, tmp_path):
     folder = Diary().note(j.STARTED, 0).duty(10, HOUR).duty(2 * HOUR, 3 * HOUR).write(tmp_path / "locker-4")
     file = folder / "journal.0"
     file.write_bytes(b"\x00noise" + file.read_bytes()[:-5])
@@ -343,7 +342,7 @@ def test_a_torn_journal_of_other_firmware_without_identity_loses_nothing_whole(d
     assert json.loads(out)["devices"][0]["device"] == "DATI-9" and "identity unknown" not in err
 
 
-def test_the_retention_limit_is_said(dati, tmp_path):  # noqa: F811
+def test_the_retention_limit_is_said(dati, tmp_path):
     Diary(seconds(2026, 5, 1, 8, 0, 0)).duty(0, HOUR).write(tmp_path / "a", "DATI-1")
     Diary().duty(0, HOUR).write(tmp_path / "b", "DATI-2")
     more = ("--keep-months", 3, "--today", "2026-11-30", "--json", "--language", "en")
@@ -352,7 +351,7 @@ def test_the_retention_limit_is_said(dati, tmp_path):  # noqa: F811
     assert list(json.loads(out)["periods"]) == ["2026-11"]
 
 
-def test_mistakes_are_one_line(mistake, tmp_path):  # noqa: F811
+def test_mistakes_are_one_line(mistake, tmp_path):
     folder = Diary().duty(0, HOUR).write(tmp_path / "a", "DATI-1")
     (tmp_path / "empty").mkdir()
     (tmp_path / "names.csv").write_text("name;device\n")
