@@ -15,7 +15,6 @@ from simulator.parts.clock import Entry
 from simulator.simulate import Outcome, arrives
 
 _FALLEN = ("fall", "verticality", "immobility", "technical")
-_REACHED_S = 0.5  # a restart so soon after an alarm was raised may have kept it from being noted
 _PRESSED_S = 4  # after a press: the longest hold asked for, and the time the processor may be held up
 _HANG_S = 21  # the watchdog takes its time, and the device its own to start
 _ROUND_S = (
@@ -35,13 +34,13 @@ class Verdict:
     restarts: int = 0
 
 
-def judge(outcome: Outcome, falls_s: float | None, well_s: float) -> Verdict:
-    """Judge a run in which nothing goes wrong after `well_s`."""
+def judge(outcome: Outcome, falls_s: float | None) -> Verdict:
+    """Judge a run that was well in the end. `falls_s`: when the worker fell for good, if they did."""
     entries = outcome.entries
     starts = _times(entries, "device", "started")
     verdict = Verdict([], restarts=len(starts) - 1)
     verdict.failures += _not_raised(entries, starts, falls_s)
-    _follow_alarms(entries, starts, outcome.scenario.end_s, verdict)
+    _follow_alarms(entries, outcome.scenario.end_s, verdict)
     _follow_end(outcome, verdict)
     verdict.failures += _dead(outcome, starts)
     verdict.failures += _unreadable(outcome)
@@ -82,15 +81,13 @@ def _not_raised(entries: list[Entry], starts: list[float], falls_s: float | None
         yield f"lost: the worker lies there since {falls_s:g} s and there was no alarm"
 
 
-def _follow_alarms(entries: list[Entry], starts: list[float], end_s: float, verdict: Verdict) -> None:
+def _follow_alarms(entries: list[Entry], end_s: float, verdict: Verdict) -> None:
     """Every cause that was raised is to reach somebody."""
     known: set[str] = set()
     for number, entry in enumerate(entries):
         if entry.who != "device" or entry.what not in ("alarm", "cause_added"):
             continue
         t_s = entry.t_ms / 1000
-        if any(t_s <= start_s <= t_s + 3 and start_s - t_s - 2.4 < _REACHED_S for start_s in starts):
-            continue
         new = [cause for cause in _causes(entry) if cause not in known]
         known.update(new)
         late = t_s > end_s - _ROUND_S

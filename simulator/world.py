@@ -489,9 +489,11 @@ class World:
         elif fault == "modem_restart":
             modem.restart()
         elif fault == "gnss_dead":
-            self.gnss.on_line, self._gnss_line = lambda line: None, self.gnss.on_line
+            if self._gnss_line is None:
+                self.gnss.on_line, self._gnss_line = lambda line: None, self.gnss.on_line
         elif fault == "gnss_back":
-            self.gnss.on_line = self._gnss_line
+            if self._gnss_line is not None:
+                self.gnss.on_line, self._gnss_line = self._gnss_line, None
         elif fault in ("flash_failing", "flash_full"):
             flash.fault = fault.removeprefix("flash_")
         elif fault == "flash_back":
