@@ -26,6 +26,7 @@ _RULE, _HEAD, _BAND = (205, 211, 220), (232, 237, 244), (248, 250, 252)
 _VERDICT = {True: (225, 243, 231), False: (252, 229, 229)}
 _BODY, _SMALL = 9.0, 7.5  # points
 _MARGIN = 16  # mm
+_MANY = 10  # columns: with more the letters are smaller
 
 
 class _Pdf(FPDF):
@@ -69,7 +70,9 @@ def draw(document: model.Document) -> bytes:
     pdf.line_of(document.subtitle, 6)
     pdf.ln(2)
     for at, block in enumerate(document.blocks):
-        following = document.blocks[at + 1] if at + 1 < len(document.blocks) else None
+        # A heading stays with its table or picture, over the lines between them.
+        after = (other for other in document.blocks[at + 1 : at + 3] if not isinstance(other, model.Text))
+        following = next(after, None)
         _DRAW[type(block)](pdf, block, following)
     return bytes(pdf.output())
 
@@ -80,9 +83,9 @@ def _heading(pdf: _Pdf, block: model.Heading, following: model.Block | None) -> 
     else:
         needed = 40.0  # a heading does not stand alone
         if isinstance(following, model.Picture):
-            needed = 12 + _picture_size(pdf, following)[1]
+            needed = 28 + _picture_size(pdf, following)[1]
         elif isinstance(following, model.Table):
-            needed = 14 + _table_height(pdf, following)
+            needed = 30 + _table_height(pdf, following)
         pdf.room(needed)
         pdf.ln(4 if block.level == 2 else 2)
     pdf.pen(13 if block.level == 2 else 10.5, bold=True)
@@ -117,7 +120,7 @@ def _table(pdf: _Pdf, block: model.Table, _: object) -> None:
     if block.caption:
         pdf.pen(_SMALL, tone=model.DIM)
         pdf.line_of(block.caption, 4)
-    pdf.pen(_SMALL + 0.3)
+    pdf.pen(_SMALL + 0.3 if len(block.columns) <= _MANY else _SMALL - 0.8)
     pdf.set_draw_color(*_RULE)
     pdf.set_fill_color(*_BAND)
     with pdf.table(

@@ -19,7 +19,6 @@ from dati.supervision import FAULTS
 
 from simulator.chronology import DAY_S, Moment, Problem, day_of, month_of
 
-_CAUSES = dict(codes.CAUSES)
 _PARTIES = dict(codes.PARTIES)
 _FAULTS = {name for _, name in FAULTS}
 _REASONS = {*(name for _, name in STEPS), "cord", "given_up", "interrupted"}
