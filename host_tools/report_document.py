@@ -14,6 +14,7 @@ from simulator.chronology import day_of
 from simulator.usage import Figures, Tally
 
 _HALF_DAY_H = 4
+_WIDTHS = (13, 8.5, 8, 8, 8, 8, 12.5, 11, 9, 14, 8.5, 8.5, 8.5, 10, 9)  # of COLUMNS
 _MOST_PERIODS = 12  # columns of the centre's table; with more, the newest
 
 
