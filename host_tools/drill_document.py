@@ -178,7 +178,9 @@ def _effectiveness(session: Session, steps: list[Step], words: Words) -> model.T
             ]
         )
     keys = ("worker", "exercise", "noticed", "told", "cap", "transmission", "received", "answered", "verdict")
-    return model.Table([words(f"column_{key}") for key in keys], rows, "llrrrrlll", [15, 10, 9, 9, 11, 13.5, 14, 14, 11])
+    return model.Table(
+        [words(f"column_{key}") for key in keys], rows, "llrrrrlll", [15, 10, 9, 9, 11, 13.5, 14, 14, 11]
+    )
 
 
 def _location(session: Session, steps: list[Step], words: Words) -> model.Table:

@@ -55,7 +55,7 @@ def _use(report: Report, words: Words) -> model.Table:
         [words(f"column_{key}") for key in COLUMNS],
         rows,
         "ll" + "r" * (len(COLUMNS) - 2),
-        [14, 9] + [8] * (len(COLUMNS) - 2),
+        _WIDTHS,
     )
 
 
