@@ -222,7 +222,7 @@ def _troubles(random: Random, at: list[dict[str, Any]]) -> None:
         if not any(begin_s - 22 <= row["s"] < end_s for begin_s, end_s in flash):
             at.append(row)
     if armed:
-        at.append({"s": WELL_S, "fault": "power_cut", "steps": 1 << 30})  # one that has not come yet comes no more
+        at.append({"s": WELL_S, "fault": "power_cut", "steps": 1 << 20})  # one that has not come yet comes no more
 
 
 def _contacts(random: Random, at: list[dict[str, Any]], ways: set[str]) -> list[dict[str, Any]]:
