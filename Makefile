@@ -7,10 +7,10 @@ DEMO := tripping-and-falling unconscious-on-a-running-belt lying-down-to-inspect
 SCENES := sos-to-the-centre
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test sim chaos footprint bench traces train clean
+.PHONY: help setup demo drill-day fleet test sim chaos footprint bench traces train clean
 
 help: ## List the targets.
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
 
 setup: .venv/ready ## Make .venv with everything: the tools, the four engines.
 
@@ -35,6 +35,12 @@ demo: setup ## Replay bundled traces: timelines here, pictures in demo/.
 	@echo; echo "and the whole device on its virtual board:"; echo
 	@for scenario in $(SCENES); do $(BIN)/dati sim $$scenario --plot demo/$$scenario.png && echo || exit; done
 	@echo; echo "pictures: demo/*.png"
+
+drill-day: setup ## A security exercise on three virtual workers, from record to report: in drill-day/.
+	@$(BIN)/python -m host_tools.drill_day -o drill-day
+
+fleet: setup ## Two years of 200 made-up devices: how soon drift is seen, and how often wrongly.
+	@$(BIN)/python -m simulator.fleet
 
 test: setup ## Lint, types, expected events, tests: all that CI runs.
 	$(BIN)/ruff check
