@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from dati.tunables import TUNABLES
 from rich.table import Table
 
 from host_tools.output import out
 from simulator.calibration_grid import SEARCHED
-from simulator.calibration_result import SWITCHED, Figures, Result
+from simulator.calibration_result import SWITCHED, Figures, Point, Result
 from simulator.calibration_search import FAMILIES
 
 _UNIT = {name: unit for name, unit, *_ in TUNABLES}
@@ -101,32 +102,56 @@ def draw(results: Sequence[Result], path: Path) -> None:
     import matplotlib.pyplot as plt  # noqa: PLC0415
 
     shown = [result for result in results if result.curve]
-    figure, rows = plt.subplots(len(shown), 2, figsize=(11, 1 + 3.4 * len(shown)), squeeze=False, layout="constrained")
+    figure, rows = plt.subplots(len(shown), 2, figsize=(12, 1 + 3.6 * len(shown)), squeeze=False, layout="constrained")
     for result, (left, right) in zip(shown, rows, strict=True):
-        rates = [point.per_shift for point in result.curve]
-        left.step(rates, [point.mean_s for point in result.curve], where="post", color="#1f77b4", marker=".")
-        left.set(title=f"{result.post}, {result.hours:.1f} h", ylabel="mean s until help is called")
-        for family in FAMILIES:
-            kept = [100 * point.kept[family] for point in result.curve if family in point.kept]
-            if kept:
-                right.step(rates, kept, where="post", marker=".", label=family)
+        rates = [rate for rate, _, _ in result.cloud]
+        left.plot(rates, [mean_s for _, mean_s, _ in result.cloud], ".", color="#bbbbbb", markersize=3)
+        line = [(point.per_shift, point.mean_s) for point in result.curve]
+        left.step(*zip(*line, strict=True), where="post", color="#1f77b4", label="soonest")
+        left.set(title=f"{result.post}, {result.hours:.1f} h", ylabel="mean s until help is called", yscale="log")
+        right.plot(
+            rates,
+            [100 * kept for _, _, kept in result.cloud],
+            ".",
+            color="#bbbbbb",
+            markersize=3,
+            label="settings tried",
+        )
         right.axhline(100 * result.goal.floor, color="#888888", linestyle=":", label="floor")
-        right.set(title="found, of what the default finds", ylabel="%")
-        for axes in (left, right):
+        right.set(title="found, of what the default finds", ylabel="% of the worst family", ylim=(-3, 103))
+        for axes, height in ((left, _mean_s), (right, _kept)):
+            _mark(axes, result, height)
             axes.set_xscale("symlog", linthresh=1)
-            axes.set_xlim(left=-0.05)
-            axes.set_xlabel("false pre-alarms a shift, at most")
+            axes.set_xlim(-0.1, 2 * max(*rates, 2 * result.goal.target))
+            axes.set_xlabel("false pre-alarms a shift")
             axes.axvline(result.goal.target, color="#d62728", linestyle="--", linewidth=1, label="target")
-            for figures, name, colour in (
-                (result.reference, "default", "#888888"),
-                (result.after, "chosen" if result.supported else "best, not recommended", "#2ca02c"),
-            ):
-                if figures is not None:
-                    axes.axvspan(
-                        figures.per_shift, max(figures.upper_per_shift, 0.02), color=colour, alpha=0.15, label=name
-                    )
-                    axes.axvline(figures.per_shift, color=colour, linewidth=2)
             axes.grid(alpha=0.25)
-        right.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
+        handles, labels = right.get_legend_handles_labels()
+        front, name = left.get_legend_handles_labels()
+        every = dict(zip([*labels, *name], [*handles, *front], strict=True))
+        right.legend(every.values(), every.keys(), loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
     figure.savefig(path, dpi=120)
     plt.close(figure)
+
+
+def _mean_s(point: Point) -> float:
+    return point.mean_s
+
+
+def _kept(point: Point) -> float:
+    return 100 * min(point.kept.values(), default=1.0)
+
+
+def _mark(axes: Any, result: Result, height: Callable[[Point], float]) -> None:
+    """The default and what was chosen, each with how far its rate may reach."""
+    chosen = "chosen" if result.supported else "best, not recommended"
+    for key, figures, name, form, colour in (
+        ("default", result.reference, "default", "s", "#ff7f0e"),
+        ("chosen", result.after, chosen, "*", "#2ca02c"),
+    ):
+        if figures is not None and key in result.points:
+            reach = [[0.0], [figures.upper_per_shift - figures.per_shift]]
+            at = height(result.points[key])
+            axes.errorbar(
+                [figures.per_shift], [at], xerr=reach, fmt=form, markersize=9, color=colour, capsize=4, label=name
+            )

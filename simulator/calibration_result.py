@@ -96,6 +96,8 @@ class Result:
     held_out: Figures | None = None
     settings: dict[str, object] | None = None  # all of them
     curve: list[Point] = field(default_factory=list)
+    points: dict[str, Point] = field(default_factory=dict)  # "default" and, where there is one, "chosen"
+    cloud: list[tuple[float, float, float]] = field(default_factory=list)  # see Search.cloud
 
     @property
     def supported(self) -> bool:

@@ -19,6 +19,8 @@ from simulator.calibration_result import Detection, Figures, Goal, Point, Result
 from simulator.confidence import SHIFT_H, dispersion, kept_at_least, most_permitted, upper_per_shift
 from simulator.sweep import Sweep
 
+_CLOUD = 2000
+
 FAMILIES = (FALLEN, MOTIONLESS, COLLAPSED)
 Index = tuple[int, int, int]  # of the options of verticality, immobility, fall
 
@@ -69,8 +71,8 @@ class Search:
         families = 0
         for family in FAMILIES:
             ours = cases & (self.found.family == family)
-            if not ours.any():
-                continue
+            if not self._kept(family, cases)[1]:
+                continue  # who is not found by the default either says nothing of what to choose
             families += 1
             if family == FALLEN:
                 every += np.minimum(self._fall_s[:, ours], missed_s).mean(axis=1)[None, None, :]
@@ -104,9 +106,7 @@ class Search:
 
     def curve(self) -> list[Point]:
         """The soonest help at each number of false pre-alarms: what more disturbance buys. Floors are not applied."""
-        pieces = np.ones(len(self.found.pieces.hours), bool)
-        cases = np.ones(len(self.found.cases), bool)
-        total, mean_s = self.total(pieces), np.where(self.found.agree[:, :, None], self.mean_s(cases), np.inf)
+        total, mean_s = self._plane()
         order = np.lexsort((mean_s.ravel(), total.ravel()))
         points: list[Point] = []
         best = np.inf
@@ -114,8 +114,32 @@ class Search:
             if mean_s.flat[at] < best - 0.05:
                 best = float(mean_s.flat[at])
                 v, i, f = (int(n) for n in np.unravel_index(at, total.shape))
-                points.append(self._point((v, i, f), int(total.flat[at]), best))
+                points.append(self.point((v, i, f)))
         return points
+
+    def cloud(self) -> list[tuple[float, float, float]]:
+        """Some of all combinations, for a picture: false pre-alarms a shift, mean s, the lowest share kept."""
+        total, mean_s = self._plane()
+        lowest = np.ones(total.shape)
+        for family in FAMILIES:
+            kept, of = self._kept(family, np.ones(len(self.found.cases), bool))
+            if of:
+                lowest = np.minimum(lowest, (kept[None, None, :] if family == FALLEN else kept[:, :, None]) / of)
+        per_shift = total / self.found.pieces.hours.sum() * SHIFT_H
+        agreeing = np.flatnonzero(np.isfinite(mean_s))
+        some = np.random.default_rng(1).permutation(agreeing)[:_CLOUD]
+        return [(float(per_shift.flat[at]), float(mean_s.flat[at]), float(lowest.flat[at])) for at in some]
+
+    def _plane(self) -> tuple[NDArray[np.int64], Array]:
+        """False pre-alarms and mean s of every combination, infinite where its settings do not agree."""
+        total = self.total(np.ones(len(self.found.pieces.hours), bool))
+        mean_s = self.mean_s(np.ones(len(self.found.cases), bool))
+        return total, np.where(self.found.agree[:, :, None], mean_s, np.inf)
+
+    def point(self, index: Index) -> Point:
+        """Where a combination lies."""
+        total, mean_s = self._plane()
+        return self._point(index, int(total[index]), float(mean_s[index]))
 
     def _point(self, index: Index, false: int, mean_s: float) -> Point:
         cases = np.ones(len(self.found.cases), bool)
@@ -159,7 +183,8 @@ def decide(found: Evidence, before: dict[str, object], goal: Goal, sweep: Sweep)
     hours = float(found.pieces.hours.sum())
     result = Result(found.post.name, hours, found.post.wearers, goal, combinations=found.combinations)
     result.held_out_by, result.folds = found.pieces.by, found.pieces.folds
-    result.curve = search.curve()
+    result.curve, result.cloud = search.curve(), search.cloud()
+    result.points["default"] = search.point((0, 0, 0))
     permitted = max(0, most_permitted(hours, goal.target, goal.confidence))
     pieces, cases = np.ones(len(found.pieces.hours), bool), np.ones(len(found.cases), bool)
     chosen = search.choose(permitted, pieces, cases)
@@ -176,6 +201,7 @@ def decide(found: Evidence, before: dict[str, object], goal: Goal, sweep: Sweep)
         nothing_fits(result, search.least(cases), permitted // 2)
         return result
     result.settings = found.settings(chosen)
+    result.points["chosen"] = search.point(chosen)
     result.after = figures(counted[2], counted[0], found, goal.confidence)
     result.agreeing_folds = sum(at == chosen for at in by_fold)
     result.held_out = _held_out(result, found, counted[0], counted[3:])
