@@ -89,7 +89,7 @@ def judge(course: Course) -> Verdict:
         for quantity, measure in measures.items():
             wanted = measure.flagged(rules.horizon_days)
             counts[quantity] = counts[quantity] + 1 if wanted else 0
-            backs[quantity] = backs[quantity] + 1 if measure.share < _BACK else 0
+            backs[quantity] = backs[quantity] + 1 if measure.share < _BACK and not wanted else 0
             just_stepped = quantity == "verticality" and abs(state.step_share) > 0.5
             if quantity not in running and (counts[quantity] >= _AGAIN or (wanted and just_stepped)):
                 running[quantity] = Flag(quantity, state.day, "step" if just_stepped else "slow")

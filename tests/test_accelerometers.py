@@ -447,6 +447,24 @@ def test_the_self_test_passes_for_the_worst_good_part_and_leaves_it_off(part):
 
 
 @both
+def test_the_self_test_tells_by_how_much_each_axis_moved(part):
+    moved_mg = Rig(part, AtRest((0, 0, 1000)), Errors(self_test_mg=(200.0, 400.0, 600.0))).sensor.self_test()
+    assert np.abs(np.array(moved_mg) - (200, 400, 600)).max() <= 8
+
+
+@both
+def test_the_temperature_follows_the_sensors_own(part):
+    rig = Rig(part)
+    rig.sensor.begin(50)
+    read = []
+    for celsius in (25.0, -10.0, 60.0):
+        rig.model.temperature_c = celsius
+        read.append(rig.sensor.temperature_dc())
+    assert np.abs(np.array(read) - (250, -100, 600)).max() <= 5
+    assert not rig.model.violations and len(rig.read_after_ms(200)) >= 9
+
+
+@both
 @pytest.mark.parametrize("fault", ["stuck", "dead"])
 def test_the_self_test_finds_a_stuck_axis_and_a_dead_output(part, fault):
     rig = Rig(part)

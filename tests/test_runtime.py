@@ -303,6 +303,24 @@ def test_whatever_is_in_the_file_the_device_starts(firmware, document):
     assert plan.device
 
 
+def test_a_zero_that_was_found_is_taken_off_each_sample_and_said_in_the_record(firmware):
+    made = Bench(firmware)
+    plan = {**GOOD["plan"], "zero_mg": [10, -20, 30]}
+    made.flash.write("settings.json", json.dumps({**GOOD, "plan": plan}).encode())
+    made.start()
+    made.run(1000)
+    assert made.runtime._samples[:6].tolist() == [-10, 1020, -30] * 2
+    record = made.w.health.standing(made.w.device.bank)
+    assert record[-6:] == bytes((10, 0, 0xEC, 0xFF, 30, 0))
+
+
+@pytest.mark.parametrize("zero", [[1, 2], "0", [0, 0, 501], [0.5, 0, 0], [True, 0, 0], {"x": 1}])
+def test_a_zero_that_is_none_is_refused_in_a_line(firmware, zero):
+    flash = Flash()
+    flash.write("settings.json", json.dumps({**GOOD, "plan": {**GOOD["plan"], "zero_mg": zero}}).encode())
+    assert "zero_mg" in load(firmware, flash)[2]
+
+
 def test_a_rate_near_one_of_the_sensors_becomes_it(firmware):
     made = Bench(firmware)
     made.flash.write("settings.json", json.dumps({**GOOD, "settings": {"rate_hz": 26}}).encode())
