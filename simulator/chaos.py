@@ -309,7 +309,7 @@ def report(verdicts: list[Verdict]) -> None:
         f"{sum(verdict.restarts for verdict in verdicts)} restarts"
     )
     if len(waits_s) > 1:
-        parts = statistics.quantiles(waits_s, n=20)
+        parts = statistics.quantiles(waits_s, n=20, method="inclusive")
         print(f"from alarm to arrival: median {parts[9]:.1f} s, 95 % {parts[18]:.1f} s, longest {waits_s[-1]:.1f} s")
 
 
