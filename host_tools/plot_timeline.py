@@ -68,7 +68,7 @@ def _draw_panel(ax: Axes, panel: Panel, outcome: Outcome, contacts: dict[str, st
         ax.set_title(f"closer: {causes} alarm at {panel.durations.at_s:.1f} s", fontsize=9, loc="left", pad=4)
         _draw_brackets(ax, panel, panel.durations)
     names = {"worker": "worker", "device": "device shows", "sound": "device sounds", "network": "network"}
-    names |= {"faults": "goes wrong", "centre": "receiving centre", "brackets": "durations"} | contacts
+    names |= {"faults": "wrong, mended", "centre": "receiving centre", "brackets": "durations"} | contacts
     ticks = {lane: top + (1.2 if lane == "brackets" else 0.5) for lane, top in panel.tops.items()}
     ax.set_yticks(list(ticks.values()), [names[lane] for lane in ticks], fontsize=8.5)
     ax.tick_params(axis="y", length=0)

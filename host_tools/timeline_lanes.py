@@ -73,7 +73,7 @@ MEANINGS = {
     GREY: "other",
     LIGHT: "link test, delivery report",
 }
-_CENTRE = {"trouble": "fault", "trouble_over": "fault over", "heartbeat": "link test"}
+_CENTRE = {"trouble": "fault", "trouble_over": "fault over", "heartbeat": "link test", "restore": "alarm over"}
 # How a call ends, after what it was.
 _ENDS = {"contact": ", hangs up", "busy": ", busy", "no_answer": ", no answer", "dropped": ", dropped"}
 
@@ -255,6 +255,8 @@ def _with_centre(outcome: Outcome) -> Iterator[Message]:
                 known.add(alarm)
             yield Message(t_s, t_s, "device", "centre", kind, label)
             last = kind
+        elif entry.who == "centre" and entry.what == "command":
+            yield Message(t_s, t_s, "centre", "device", "confirms", f"command {entry.text.split()[-1]}")
         elif entry.who == "network" and entry.what in ("tcp_failed", "tcp_lost"):
             label = "no connection" if entry.what == "tcp_failed" else "connection lost"
             yield Message(t_s, t_s, "device", "network", "refusal", label, True)

@@ -60,6 +60,16 @@ def test_messages_leave_and_arrive_where_the_timeline_has_it():
     assert all(one.until_s == pytest.approx(one.from_s + 2) for one in found)
 
 
+def test_a_command_in_a_receipt_shows():
+    outcome = outcome_of("operator-acknowledges-and-clears")
+    commands = [one for one in lanes.messages(outcome) if one.label.startswith("command")]
+    assert [(one.label, one.source, one.target) for one in commands] == [
+        ("command ACK", "centre", "device"),
+        ("command CLEAR", "centre", "device"),
+    ]
+    assert "alarm over" in {one.label for one in lanes.messages(outcome)}
+
+
 def test_what_is_lost_and_what_a_voicemail_takes_shows():
     outcome = outcome_of("sms-lost-then-voicemail")
     lost = [one for one in lanes.messages(outcome) if one.failed]
