@@ -261,7 +261,7 @@ def test_codes_and_causes_are_distinct():
 
 
 def test_the_dead_man_check_has_a_pre_alarm_of_its_own_and_a_fall_does_not_wait_for_it():
-    alarm, events = sequence(dead_man_pre_alarm_ms=3 * PRE_ALARM_MS)
+    alarm, _ = sequence(dead_man_pre_alarm_ms=3 * PRE_ALARM_MS)
     alarm.raise_cause(codes.DEAD_MAN, 0)
     alarm.tick(2 * PRE_ALARM_MS)
     assert alarm.state == IN_PRE_ALARM
@@ -274,7 +274,7 @@ def test_the_dead_man_check_has_a_pre_alarm_of_its_own_and_a_fall_does_not_wait_
 
 
 def test_a_cause_that_joins_late_does_not_prolong_the_dead_man_pre_alarm():
-    alarm, events = sequence(dead_man_pre_alarm_ms=3 * PRE_ALARM_MS)
+    alarm, _ = sequence(dead_man_pre_alarm_ms=3 * PRE_ALARM_MS)
     alarm.raise_cause(codes.DEAD_MAN, 0)
     alarm.raise_cause(codes.FALL, 3 * PRE_ALARM_MS - 1)
     alarm.tick(3 * PRE_ALARM_MS)

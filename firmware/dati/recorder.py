@@ -26,7 +26,6 @@ GUARD = 11  # value: 1 begun, 0 ended
 RESUME = 12  # value: state * 256 + causes
 
 
-
 def apply(device, what, value):
     """Do to a device what a log says was done. Raises IndexError for a number that is none."""
     if what == SOS_DOWN:

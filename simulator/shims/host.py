@@ -20,7 +20,7 @@ def encode(value):
         return "s" + value.encode().hex()
     if isinstance(value, (bytes, bytearray, memoryview)):
         return "b" + bytes(value).hex()
-    return "i%d" % value
+    return "i" + str(int(value))
 
 
 def decode(word):

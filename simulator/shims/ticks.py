@@ -1,4 +1,4 @@
-"""What stands in for `time` on the virtual board. Ticks start where the board says, and wrap at 2**30 as on the ESP32."""
+"""What stands in for `time` on the virtual board. Ticks start where it says, and wrap at 2**30 as on the ESP32."""
 
 from host import host
 
