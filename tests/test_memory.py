@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from simulator.parts.flash import Flash, PowerCut
 
-FIELDS = ("on_duty", "expected", "state", "causes", "number", "utc_s", "counter", "vertical", "outbox")
+FIELDS = ("on_duty", "expected", "state", "causes", "number", "vertical", "outbox")
 
 
 def filled(store, **values):
@@ -22,8 +22,6 @@ def filled(store, **values):
         "state": 2,
         "causes": 0xA4,
         "number": 9999,
-        "utc_s": 845_000_000,
-        "counter": 999_999_999,
         "vertical": (-16384, 3, 16383),
         "outbox": b"\n1 2 3\n\x00\xff\n",
     }
@@ -53,7 +51,6 @@ def test_all_of_it_comes_back():
     on_duty=st.booleans(),
     state=st.integers(0, 3),
     causes=st.integers(0, 255),
-    utc_s=st.integers(-1, 1 << 31),
     vertical=st.tuples(*[st.integers(-16384, 16384)] * 3),
     outbox=st.binary(max_size=400),
 )

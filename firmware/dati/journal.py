@@ -58,7 +58,7 @@ KINDS = EVENTS + (
     (SETTING_CHANGED, "setting_changed", "text"),
     (RECORDER_ON, "recorder_on", "text"),  # name of the log
     (RECORDER_OFF, "recorder_off", "count"),  # bytes of it
-    (CLOCK_SET, "clock_set", "count"),  # seconds it went forward
+    (CLOCK_SET, "clock_set", "none"),  # for the first time since the start
     (TEST_ALARM, "test_alarm", "causes"),
     (CHARGING_BEGAN, "charging_began", "count"),  # battery, %
     (CHARGING_ENDED, "charging_ended", "count"),

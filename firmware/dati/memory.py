@@ -3,15 +3,14 @@
 from .slots import TwoSlots
 
 _VERSION = 1
-_FIELDS = 10
+_FIELDS = 8
 
 
 class Memory:
     """Saved as one line of numbers, then whatever the outbox wants to keep.
 
     `on_duty`, whether the restart to come is `expected` (somebody asked for it), `state` and `causes` of the alarm,
-    `number` of the last alarm, `utc_s` at which it was raised, `counter` of the last remote command, and the worn
-    vertical as the sensor reads it (int16).
+    `number` of the last alarm, and the worn vertical as the sensor reads it (int16).
     """
 
     def __init__(self, store):
@@ -21,8 +20,6 @@ class Memory:
         self.state = 0
         self.causes = 0
         self.number = 0
-        self.utc_s = -1
-        self.counter = 0
         self.vertical = (0, 0, 0)
         self.outbox = b""
         self.lost = False  # something was saved, and could not be taken back
@@ -43,8 +40,8 @@ class Memory:
             return False
         self.on_duty = fields[1] != 0
         self.expected = fields[2] != 0
-        self.state, self.causes, self.number, self.utc_s, self.counter = fields[3:8]
-        self.vertical = (fields[8], fields[9], fields[10])
+        self.state, self.causes, self.number = fields[3:6]
+        self.vertical = (fields[6], fields[7], fields[8])
         self.outbox = bytes(data[end + 1 :])
         self._saved = bytes(data)
         self.lost = False
@@ -52,7 +49,7 @@ class Memory:
 
     def encode(self):
         flags = (_VERSION, 1 if self.on_duty else 0, 1 if self.expected else 0)
-        fields = flags + (self.state, self.causes, self.number, self.utc_s, self.counter) + self.vertical
+        fields = flags + (self.state, self.causes, self.number) + self.vertical
         return (" ".join([str(field) for field in fields]) + "\n").encode() + self.outbox
 
     def save(self, again=False):

@@ -3,7 +3,7 @@
 The mind chooses at most one lasting signal (a state) and sends short ones (a beep) over it.
 """
 
-# Lasting, the highest number wins.
+# Lasting. Of several that are so, `face` chooses.
 OFF_DUTY = 0  # dark and silent
 CHARGING = 1
 ON_DUTY = 2  # a short green blink every few seconds: the device says that it guards

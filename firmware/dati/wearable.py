@@ -76,6 +76,7 @@ class Wearable:
         self._stuck = StuckAxis()
         self._hold = Countdown(settings.duty_hold_ms)  # of the cancel button
         self._up = None  # the worn vertical that is kept
+        self._dated = False
         self._losing = False  # samples are missing, and that was noted
         self._sampled_ms = t_ms  # up to which the device's time has come
 
@@ -234,6 +235,11 @@ class Wearable:
         self.position.tick(t_ms)
         if self.position.utc_s >= 0 and not self.clock.is_set():
             self.tell_time(self.position.utc_s, self.position.utc_at_ms)
+        if self.clock.is_set() and not self._dated:
+            # Told by network, satellites or the centre; a place from before the reset now learns its age.
+            self._dated = True
+            self.position.told_time(self.clock.utc_s(t_ms), t_ms)
+            self.note(journal.CLOCK_SET, 0, t_ms)
         urgent = self.device.alarm.state != QUIET or self.shift.testing
         self.place.tick(self.duty == duty.ON, urgent, self.clock.utc_s(t_ms), t_ms)
         self.tell_facts(t_ms)
@@ -333,8 +339,7 @@ class Wearable:
     # --- what it knows ---
 
     def tell_time(self, utc_s, t_ms):
-        if self.clock.set(utc_s, t_ms):
-            self.position.told_time(utc_s, t_ms)
+        self.clock.set(utc_s, t_ms)
 
     def tell_facts(self, t_ms):
         """What messages say beside who and why."""
