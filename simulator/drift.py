@@ -72,7 +72,7 @@ class _Follower:
         up = readings.mean_mg[self.first][readings.standing[self.first]] if course.zeroed else [rules.worn_up]
         self.lean = Lean(np.median(np.asarray(up), axis=0), rules.threshold_deg, zeroed=course.zeroed)
         self.first_noise = self._noise(course.commissioned)
-        self.tested = np.isfinite(readings.self_test_mg).all(axis=1)
+        self.tested = np.asarray(np.isfinite(readings.self_test_mg).all(axis=1))
         early = readings.self_test_mg[self.first][self.tested[self.first]]
         self.self_test_mg = np.median(early, axis=0) if len(early) else np.full(3, np.nan)
         self.window_from = course.commissioned

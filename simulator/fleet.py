@@ -64,7 +64,7 @@ def make(number: int, fault: str = HEALTHY, *, seed: int = 1, years: float = 2.0
     """Device `number` over `years`; the same for the same seed."""
     rules = rules or Rules()
     random = np.random.default_rng([seed, number])
-    days = np.arange(int(years * YEAR_DAYS))
+    days = np.arange(int(years * YEAR_DAYS), dtype=float)
     fault_day = float(random.uniform(0.25, 0.7) * len(days)) if fault else float("inf")
     since = np.clip(days - fault_day, 0, None) / YEAR_DAYS
     after = days >= fault_day
