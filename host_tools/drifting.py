@@ -26,6 +26,8 @@ from simulator.drift_verdict import EARLY, FINE, FLAGGED, OVER, measures_of
 STYLES = {FINE: "", EARLY: "dim", FLAGGED: "yellow", OVER: "bold red", "recovered": "green"}
 _ORDER = {OVER: 0, FLAGGED: 1, FINE: 2, EARLY: 3}
 COLUMNS = ("device", "status", "readings", "verticality", "sensitivity", "self_test", "reached", "action", "why")
+_NARROW = ("device", "status", "verticality", "sensitivity", "reached", "action")
+_WIDE = 150  # columns of the terminal
 CSV_COLUMNS = (
     "device",
     "status",
@@ -247,15 +249,18 @@ def as_csv(found: list[Followed], words: Words) -> str:
 
 def _print(found: list[Followed], words: Words, rules: Rules) -> None:
     table = Table(box=None, title=words("title"), title_justify="left")
-    for key in COLUMNS:
-        table.add_column(words(f"column_{key}"), justify="right" if key in ("readings", "sensitivity") else "left")
+    shown = COLUMNS if out.width >= _WIDE else _NARROW
+    for key in shown:
+        right = key in ("readings", "sensitivity")
+        table.add_column(words(f"column_{key}"), justify="right" if right else "left", no_wrap=key == "device")
     for one in found:
-        table.add_row(*cells(one, words), style=STYLES[status_of(one)])
+        row = dict(zip(COLUMNS, cells(one, words), strict=True))
+        table.add_row(*(row[key] for key in shown), style=STYLES[status_of(one)])
     out.print(table)
     out.print(words("rules", **rule_values(rules, words)), style="dim")
     for one in found:
         if one.verdict.status in (FLAGGED, OVER) or one.verdict.recovered:
-            out.print(f"\n{one.device}", style="bold")
+            out.print(f"\n{one.device} {', '.join(filter(None, cells(one, words)[-2:]))}", style="bold")
             for line in history(one, words):
                 out.print(f"  {line}")
 
