@@ -20,6 +20,7 @@ from datasets import sources as known
 from host_tools import choices
 from host_tools.output import EXIT_DIFFERENT, err, out, print_json, progress_bar, tracked
 from simulator.device_log import Difference, firmware_hash, first_difference, read_device_log
+from simulator.drift_readings import unpack
 from simulator.engines import Engine, Event
 from simulator.errors import UserError
 from simulator.replay import Options, cause_names, event_line
@@ -58,6 +59,9 @@ class Entry(NamedTuple):
             return ""
         if meaning == "text":
             return self.payload.decode(errors="replace")
+        health = unpack(self.payload) if meaning == "health" else None
+        if health is not None:
+            return health.text
         if meaning == "unknown" or len(self.payload) != 4:
             return self.payload.hex()
         number = int.from_bytes(self.payload, "little", signed=True)

@@ -18,8 +18,9 @@ from dati.settings import Settings
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from datasets import scenarios
 from host_tools import drifting
-from simulator import fleet
+from simulator import fleet, simulate
 from simulator.charts import chart
 from simulator.chronology import DAY_S, Moment, Record
 from simulator.device_log import read_device_log
@@ -347,6 +348,23 @@ def test_settings_of_another_version_are_told_and_defaults_taken(dati, tmp_path)
     status, out, err = dati("drift", tmp_path, "--json", "--language", "en")
     assert status == 0 and json.loads(out)["devices"][0]["device"] == "PTI-9"
     assert "settings.json of another version" in err and "format 9" in err
+
+
+def test_the_virtual_board_writes_what_the_commands_read(dati, tmp_path):
+    """A start of duty on the whole firmware, its driver and the register model of its sensor."""
+    scenario = scenarios.find("duty-begins")
+    outcome = simulate.run(scenario, scenarios.motion(scenario))
+    for name, data in outcome.files.items():
+        if name.startswith("data/"):
+            (tmp_path / name.removeprefix("data/")).write_bytes(data)
+    status, out, _ = dati("journal", tmp_path / "journal.0", "--json")
+    records = [row["detail"] for row in json.loads(out)["records"] if row["what"] == "health"]
+    assert status == 0 and len(records) >= 1
+    assert "self-test 3" in records[0] and "25.0 C" in records[0]
+    status, out, _ = dati("drift", tmp_path, "--json", "--language", "en")
+    row = json.loads(out)["devices"][0]
+    assert (status, row["starts_of_duty"], row["status"]) == (0, 1, "commissioning")
+    assert row["why"] == "1 starts of duty; 21 are needed"
 
 
 def test_bad_input_is_one_line(mistake, tmp_path):
