@@ -16,7 +16,6 @@ from dati.ticks import Countdown, ticks_diff
 from dati.wearable import Wearable
 from drivers.bus import SensorError, nearest
 from drivers.watchdog import COMMUNICATION, DETECTORS, SAMPLER
-from service import Service
 
 SETTINGS = "settings.json"  # in the board's store, written by `dati flash`
 
@@ -67,7 +66,7 @@ class Runtime:
         if self.problem:
             self.wearable.note_text(journal.NOTE, self.problem, t_ms)
         self._house.start(t_ms)
-        self.service = Service(board, self.wearable)
+        self._service = None  # until a host says something: 8 KB that most devices never need
         self._record = Countdown(_RECORD_MS)
         if board.buttons.cancel.held():
             self._record.start(t_ms)
@@ -81,9 +80,10 @@ class Runtime:
             wait_ms = min(wait_ms, board.signals.due_ms(time.ticks_ms()))
             if board.buttons.busy:
                 wait_ms = min(wait_ms, 20)
-            if self.service.busy:
+            served = self._service is not None and self._service.busy
+            if served:
                 wait_ms = min(wait_ms, 20)
-            board.sleep(wait_ms, wearable.may_doze and not self.service.busy)
+            board.sleep(wait_ms, wearable.may_doze and not served)
 
     def _idle_ms(self):
         """How long the sensor's FIFO may be left alone: not every board is woken by it, nor from every sleep."""
@@ -99,7 +99,7 @@ class Runtime:
         self._guarded("modem", self._turn_modem)
         self._guarded("house", self._turn_house)
         self._guarded("signals", self._turn_signals)
-        self._guarded("service", self.service.turn)
+        self._guarded("service", self._turn_service)
         self._look_after(time.ticks_ms())
 
     def _guarded(self, part, work):
@@ -146,7 +146,7 @@ class Runtime:
         if not self.board.buttons.cancel.held():
             self._record.stop()
         elif self._record.ran_out(t_ms):
-            self.service.record(t_ms)
+            self._serve().record(t_ms)
 
     def _turn_sensor(self, t_ms):
         board = self.board
@@ -282,6 +282,18 @@ class Runtime:
             wearable.recorder.battery(voltage_mv, t_ms)
         wearable.power(board.battery.percent(voltage_mv) if voltage_mv else -1, board.battery.charging(), t_ms)
         gc.collect()
+
+    def _turn_service(self, t_ms):
+        line = self.board.console.read_line()
+        if self._service is not None or (line is not None and line.startswith("dati ")):
+            self._serve().turn(line, t_ms)
+
+    def _serve(self):
+        if self._service is None:
+            from service import Service
+
+            self._service = Service(self.board, self.wearable)
+        return self._service
 
     def _turn_signals(self, t_ms):
         signals = self.board.signals

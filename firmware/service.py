@@ -68,7 +68,8 @@ class Service:
         """Whether a host is there: the device then listens, and does not doze."""
         return self._attention.running or self._live.running
 
-    def turn(self, t_ms):
+    def turn(self, line, t_ms):
+        """`line`: what the host has written meanwhile, or None."""
         self._attention.ran_out(t_ms)
         if self._trial.ran_out(t_ms):
             self._heard = self._said = ""
@@ -79,7 +80,6 @@ class Service:
             elif self._next.ran_out(t_ms):
                 self._next.start(t_ms)
                 self._write(json.dumps(self._motion(t_ms)))
-        line = self._board.console.read_line()
         if line is not None and line.startswith("dati "):
             self._attention.start(t_ms)
             self._trial.start(t_ms)

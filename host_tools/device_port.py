@@ -73,7 +73,8 @@ class DevicePort:
         body = f"{self._number} {words}"
         line = f"dati #{self._number} {_crc(body)} {words}\n".encode("ascii")
         garbled = False
-        for attempt in range(_TRIES):
+        # Whoever has answered once will be quick; a device that just starts may need longer.
+        for attempt in range(_TRIES if self._known else 2 * _TRIES):
             self.repeats += attempt > 0
             # What may have come of a line before is ended first.
             self._write(b"\n" + line if attempt or not self._known else line)

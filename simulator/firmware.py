@@ -99,6 +99,7 @@ class _Firmware:
         try:
             with _in_place(stand_ins):
                 self.main = importlib.import_module("main")
+                importlib.import_module("service")  # comes late in the firmware
                 for folder in ("drivers", "boards"):
                     for path in sorted((ROOT / folder).glob("[a-z]*.py")):
                         importlib.import_module(f"{folder}.{path.stem}")

@@ -6,6 +6,7 @@ import base64
 import binascii
 import json
 import subprocess
+import sys
 from array import array
 from types import SimpleNamespace
 
@@ -79,7 +80,7 @@ class Host(Bench):
 
     @property
     def service(self):
-        return self.runtime.service
+        return self.runtime._serve()
 
     def line(self, line):
         """A line as it is; what came of it."""
@@ -109,6 +110,12 @@ class Host(Bench):
 @pytest.fixture(scope="module")
 def firmware():
     return _Firmware()
+
+
+@pytest.fixture(autouse=True)
+def imported_late(firmware, monkeypatch):
+    """The firmware imports its service when a host first says something."""
+    monkeypatch.setitem(sys.modules, "service", firmware.modules["service"])
 
 
 @pytest.fixture
@@ -498,7 +505,7 @@ service = Service(board, None)
 def ask(words, number):
     body = "%d %s" % (number, words)
     lines.append("dati #%d %08x %s" % (number, binascii.crc32(body.encode()), words))
-    service.turn(0)
+    service.turn(board.console.read_line(), 0)
     answer = said.pop()
     del said[:]
     return answer
