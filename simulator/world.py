@@ -420,7 +420,7 @@ class World:
                 do[key](value)
 
     def _write_console(self, line: str) -> None:
-        self.timeline.note("worker", "console", line)
+        self.timeline.note("worker", "types", line)
         self.board.console += line + "\n"
 
     def _hear_console(self, text: str) -> None:
