@@ -55,7 +55,9 @@ class Runtime:
         rate = nearest(settings.rate_hz, board.sensor.RATES_HZ)
         if rate >= 0:
             settings.rate_hz = board.sensor.RATES_HZ[rate]
-        self.wearable = Wearable(settings, plan_, board.dialect, board.store, board.cipher, board.random, _log, t_ms)
+        self.wearable = Wearable(
+            settings, plan_, board.dialect, board.store, board.cipher, board.random, _log, t_ms, board
+        )
         self._zeroed = plan_.zero_mg != (0, 0, 0)
         modem = self.wearable.modem
         modem.nmea_here = board.gnss_uart is None

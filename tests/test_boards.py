@@ -251,9 +251,28 @@ def test_why_it_started(bench, board, cause, running, expected):
 
 
 @pytest.mark.parametrize("memory", [b"", b"\x00" * 16, b"dati was runnin", b"dati was running!", bytes(range(256)) * 8])
-def test_whatever_rtc_memory_holds_is_no_mark(bench, board, memory):
+def test_whatever_rtc_memory_holds_is_no_mark(bench, tmp_path, memory):
     bench.memory = memory
+    bench.levels[33] = 1
+    board = load("boards.board").Board(description("t_a7670e"), str(tmp_path / "data"))
     assert not board.was_running()
+    assert board.kept() == b""
+
+
+def test_what_is_kept_is_there_after_a_reset_and_damaged_it_is_nothing(bench, board, tmp_path):
+    def again():
+        return load("boards.board").Board(description("t_a7670e"), str(tmp_path / "data"))
+
+    board.keep(b"an alarm")
+    assert (again().kept(), again().was_running()) == (b"an alarm", False)
+    board.mark_running(True)
+    assert (again().kept(), again().was_running()) == (b"an alarm", True)
+    board.keep(b"another")
+    assert (again().kept(), again().was_running()) == (b"another", True)
+    whole = bytes(bench.memory)
+    for at in range(len(whole)):
+        bench.memory = whole[:at] + bytes((whole[at] ^ 4,)) + whole[at + 1 :]
+        assert (again().kept(), again().was_running()) == (b"", False)
 
 
 def test_the_mark_is_put_and_taken(bench, board):

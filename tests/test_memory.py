@@ -179,3 +179,40 @@ def test_flash_that_cannot_be_read_is_said():
     assert not memory.load()
     assert memory.lost
     assert memory.slots.failed
+
+
+class Scratch:
+    def __init__(self):
+        self.data = b""
+
+    def kept(self):
+        return self.data
+
+    def keep(self, data):
+        self.data = data
+
+
+def test_a_flash_that_takes_nothing_loses_nothing_over_a_reset():
+    flash, scratch = Flash(), Scratch()
+    memory = Memory(flash, scratch)
+    assert memory.save()
+    flash.fault = "full"
+    memory.state, memory.causes, memory.outbox = 2, 0x80, b"owed"
+    assert not memory.save()
+    again = Memory(flash, scratch)
+    assert again.load()
+    assert (again.state, again.causes, again.outbox) == (2, 0x80, b"owed")
+    flash.fault = ""
+    assert again.save()  # the flash is owed what only the scratch memory knew
+    assert fields(loaded(flash)) == fields(again)
+
+
+def test_after_a_loss_of_power_the_flash_speaks():
+    flash, scratch = Flash(), Scratch()
+    memory = filled(flash)
+    assert memory.save()
+    for damaged in (b"", b"not of ours", b"99 1 2\n"):
+        scratch.data = damaged
+        again = Memory(flash, scratch)
+        assert again.load()
+        assert fields(again) == fields(memory)

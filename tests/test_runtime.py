@@ -164,6 +164,8 @@ class Bench:
             started_by=lambda: 0,
             was_running=lambda: False,
             mark_running=lambda on: None,
+            kept=lambda: b"",
+            keep=lambda data: None,
             sleep=self.sleep,
             reset=self.reset,
         )

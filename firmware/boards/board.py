@@ -22,6 +22,7 @@ import time
 import cryptolib
 import esp32
 import machine
+from dati.crc import crc16
 from drivers.battery import Battery
 from drivers.bus import Bus
 from drivers.buttons import Buttons
@@ -52,7 +53,7 @@ _GLANCE_MS = (
     20  # instead of light sleep while the modem calls: it must be served, yet a stuck line must not spin the loop
 )
 
-# After power-on RTC memory holds anything; "was running" is this word, all 16 bytes of it.
+# In RTC memory: this word while on duty, what `keep` was given, CRC-16. After power-on it holds anything.
 _MARK = b"dati was running"
 
 
@@ -88,6 +89,9 @@ class Board:
         self._wake = [_WakePin(number, self.buttons.all) for number in about["wake"]]
         self._armed = None  # which of them were to wake it last time
         self._rtc = machine.RTC()
+        self._marked = False
+        self._kept = b""
+        self._read_rtc()
         self.store = Files(folder)
         self.console = Console()
         esp32.wake_on_ext0(
@@ -131,11 +135,34 @@ class Board:
 
     def was_running(self):
         """Whether it was marked as running when it last stopped. False, too, after the battery was out."""
-        return self._rtc.memory() == _MARK
+        return self._marked
 
     def mark_running(self, running):
         """Leave a mark that survives a reset, but no real loss of power."""
-        self._rtc.memory(_MARK if running else b"")
+        self._marked = running
+        self._write_rtc()
+
+    def kept(self):
+        """What `keep` was given last; b"" after a real loss of power, or when what is there is damaged."""
+        return self._kept
+
+    def keep(self, data):
+        """Put up to 2 KB where a reset does not reach, however ill the flash is."""
+        if data != self._kept:
+            self._kept = data
+            self._write_rtc()
+
+    def _read_rtc(self):
+        data = self._rtc.memory()
+        size = len(data) - 2
+        whole = size >= len(_MARK) and crc16(data, 0, size) == data[size] | data[size + 1] << 8
+        self._marked = whole and data[: len(_MARK)] == _MARK
+        self._kept = bytes(data[len(_MARK) : size]) if whole else b""
+
+    def _write_rtc(self):
+        data = (_MARK if self._marked else bytes(len(_MARK))) + self._kept
+        crc = crc16(data, 0, len(data))
+        self._rtc.memory(data + bytes((crc & 255, crc >> 8)))
 
     def random(self, count):
         """`count` bytes that cannot be guessed."""

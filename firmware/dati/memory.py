@@ -13,8 +13,10 @@ class Memory:
     `number` of the last alarm, and the worn vertical as the sensor reads it (int16).
     """
 
-    def __init__(self, store):
+    def __init__(self, store, scratch=None):
+        """`scratch`: kept() and keep(data), memory that a reset leaves alone, for a flash that is full or failing."""
         self.slots = TwoSlots(store, "state")
+        self._scratch = scratch
         self.on_duty = False
         self.expected = False
         self.state = 0
@@ -27,10 +29,18 @@ class Memory:
 
     def load(self):
         """Take back what was saved. False where there is nothing, or nothing that this version wrote."""
-        data = self.slots.load()
-        self.lost = data is not None or self.slots.damaged or self.slots.failed
-        if data is None:
-            return False
+        saved = self.slots.load()
+        self.lost = saved is not None or self.slots.damaged or self.slots.failed
+        # What a reset left alone is never older than what the flash took.
+        kept = b"" if self._scratch is None else self._scratch.kept()
+        for data in (kept, saved):
+            if data and self._take(data):
+                self._saved = b"" if saved is None else bytes(saved)
+                self.lost = False
+                return True
+        return False
+
+    def _take(self, data):
         end = data.find(b"\n")
         try:
             fields = [int(word) for word in data[: max(end, 0)].decode().split()]
@@ -43,8 +53,6 @@ class Memory:
         self.state, self.causes, self.number = fields[3:6]
         self.vertical = (fields[6], fields[7], fields[8])
         self.outbox = bytes(data[end + 1 :])
-        self._saved = bytes(data)
-        self.lost = False
         return True
 
     def encode(self):
@@ -55,6 +63,8 @@ class Memory:
     def save(self, again=False):
         """True once it is safe. What is already there is written only when asked to, `again`: flash wears."""
         data = self.encode()
+        if self._scratch is not None:
+            self._scratch.keep(data)
         if data == self._saved and not again:
             return True
         if not self.slots.save(data):

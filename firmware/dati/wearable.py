@@ -46,15 +46,18 @@ _KEPT = (PRE_ALARM, ALARM, CAUSE_ADDED, CANCELLED, ACKNOWLEDGED, CLEARED)  # wha
 class Wearable:
     """One device. The runtime hands it what happened, then calls `tick`."""
 
-    def __init__(self, settings, plan, dialect, store, cipher, random, log, t_ms):
-        """store: the storage port. cipher, random: see `dc09`. log(what, detail): a line on the console, for people."""
+    def __init__(self, settings, plan, dialect, store, cipher, random, log, t_ms, scratch=None):
+        """store: the storage port. cipher, random: see `dc09`. log(what, detail): a line on the console, for people.
+
+        scratch: memory that a reset leaves alone, see `Memory`.
+        """
         self.settings = settings
         self.plan = plan
         self.log = log
         self.clock = Clock()
         self.device = Device(settings, t_ms)
         self.journal = journal.Journal(store)
-        self.memory = Memory(store)
+        self.memory = Memory(store, scratch)
         self.position = Position()
         self.watch = Watch(self, settings, t_ms)
         self.supervision = self.watch.supervision
