@@ -27,8 +27,9 @@ from simulator.engines.store import find_node, wasm_home
 from simulator.errors import UserError
 from simulator.firmware import ROOT, SHIMS, MicroPythonRuntime
 from simulator.scenario import Scenario, check
+from simulator.shaken import Truth
 from simulator.virtual_board import VirtualBoard
-from simulator.world import Truth, World
+from simulator.world import World
 
 HEAP_BYTES = 192 << 10  # of the 64-bit interpreter: words twice as long as on the ESP32
 BOUND_BYTES = 96 << 10  # of the 32-bit one

@@ -26,8 +26,9 @@ import numpy as np
 
 from simulator.firmware import CPythonRuntime, loaded
 from simulator.scenario import Scenario, check
+from simulator.shaken import Truth
 from simulator.virtual_board import Finished
-from simulator.world import Truth, World
+from simulator.world import World
 
 BYTE_US = 10 / 115200 * 1e6  # a start bit, eight, a stop bit
 BUFFER = 259  # bytes: MicroPython's ports/esp32/mphalport.c, a ring of 260

@@ -15,7 +15,8 @@ from simulator import energy
 from simulator.firmware import RUNTIMES, MicroPythonRuntime, Runtime
 from simulator.parts.clock import Entry
 from simulator.scenario import Expectation, Scenario
-from simulator.world import Truth, World
+from simulator.shaken import Truth
+from simulator.world import World
 
 _ARGUMENT = {row[1]: row[2] for row in journal.KINDS}
 _NUMBERED = {"by": dict(PARTIES), "request": dict(REQUESTS), "reset": dict(RESETS)}

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from dati.memory import Memory
@@ -17,6 +17,7 @@ from dati.settings import SettingsError
 from simulator.device_log import firmware_hash
 from simulator.energy import Ledger
 from simulator.errors import UserError
+from simulator.faults import befall
 from simulator.firmware import ROOT
 from simulator.parts.accelerometer import Errors
 from simulator.parts.centre import Behaviour, Centre, Operator
@@ -30,7 +31,8 @@ from simulator.parts.modem import VirtualModem
 from simulator.parts.network import Network, Sim
 from simulator.parts.network_calls import Contact
 from simulator.scenario import REGISTRATIONS, Scenario
-from simulator.virtual_board import SOFT, WATCHDOG, Uart, VirtualBoard
+from simulator.shaken import ShakenMotion, Spans, Truth
+from simulator.virtual_board import Uart, VirtualBoard
 
 UTC_BEGIN = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
 HOST, PORT, ACCOUNT = "centre.example", 10500, "1234"
@@ -44,77 +46,8 @@ PLAN: dict[str, Any] = {
     "contacts": [{"name": "Garde", "number": "+33639980001"}, {"name": "Astreinte", "number": "+33639980002"}],
     "code": "4821",
 }
-SHAKE_MG = 300  # what the vibrator does to the sensor beside it; assumed, as in simulator/replay.py
 PLACE = (48.8566, 2.3522)
 FULL_MV, EMPTY_MV = 4180, 3400
-
-
-class Truth(Protocol):
-    """The motion: true mg, shape (n, 3), at `rate_hz`; `pieces` are (s, words) for the timeline."""
-
-    @property
-    def samples(self) -> np.ndarray: ...
-    @property
-    def rate_hz(self) -> float: ...
-    @property
-    def repeat(self) -> bool: ...
-    @property
-    def pieces(self) -> Sequence[tuple[float, str]]: ...
-
-
-class ShakenMotion:
-    """The worker's motion, and what the device's own vibrator adds to it."""
-
-    def __init__(self, truth: Truth) -> None:
-        self._truth = truth
-        self._runs: list[list[int]] = []  # from, until, in us
-
-    def vibrate(self, on: bool, now_us: int) -> None:
-        if on:
-            self._runs.append([now_us, 1 << 62])
-        elif self._runs:
-            self._runs[-1][1] = min(self._runs[-1][1], now_us)
-
-    def samples(self, first_us: int, step_us: int, n: int) -> np.ndarray:
-        times_us = first_us + step_us * np.arange(n, dtype=np.int64)
-        at = times_us * int(self._truth.rate_hz * 1000) // 1_000_000_000
-        count = len(self._truth.samples)
-        if self._truth.repeat:
-            at %= count
-        else:
-            # The last second goes on: a body that lies there does not begin to move.
-            second = min(count, int(self._truth.rate_hz))
-            over = at >= count
-            at[over] = count - second + (at[over] - count) % second
-        mg = self._truth.samples[at]
-        for begin_us, end_us in self._runs[-40:]:
-            shaken = (times_us >= begin_us) & (times_us < end_us)
-            if shaken.any():
-                mg = np.array(mg, dtype=np.float64)
-                mg[shaken, 0] += SHAKE_MG * np.where(at[shaken] % 2, 1, -1)
-        return mg
-
-
-class Spans:
-    """When something was on: (from, until) in s."""
-
-    def __init__(self, clock: VirtualClock) -> None:
-        self._clock = clock
-        self._since_s: float | None = None
-        self._over: list[tuple[float, float]] = []
-
-    def set(self, on: bool) -> None:
-        now_s = self._clock.now_us / 1e6
-        if on and self._since_s is None:
-            self._since_s = now_s
-        elif not on and self._since_s is not None:
-            self._over.append((self._since_s, now_s))
-            self._since_s = None
-
-    def all(self) -> list[tuple[float, float]]:
-        """What is on now has lasted until now."""
-        now = [] if self._since_s is None else [(self._since_s, self._clock.now_us / 1e6)]
-        return self._over + now
 
 
 class Folder:
@@ -254,7 +187,7 @@ class World:
     def _wire_modem(self, sky: dict[str, Any], folder: Path) -> None:
         about, board = self.about, self.board
         self.gnss = self._receiver(sky, folder)
-        self._gnss_line: Any = None  # who hears it, while it is dead
+        self.gnss_line: Any = None  # who hears it, while it is dead
         line, nmea = Uart(), Uart()
         board.uarts[about["modem_uart"][0]] = line
         on_nmea = None
@@ -411,7 +344,7 @@ class World:
             "contact": lambda number: self._contact(number, action),
             "battery_percent": self._set_battery,
             "charger": self._plug,
-            "fault": lambda fault: self._break(fault, action),
+            "fault": lambda fault: befall(self, fault, action),
             "console": self._write_console,
             "note": lambda text: self.timeline.note("worker", "note", text),
         }
@@ -459,56 +392,3 @@ class World:
     def _plug(self, on: bool) -> None:
         self._charger = on
         self.timeline.note("worker", "charger", "plugged" if on else "unplugged")
-
-    def _break(self, fault: str, action: Any) -> None:
-        self.timeline.note("fault", fault, "")
-        sensor, modem, flash, board = self.sensor, self.modem, self.flash, self.board
-        if fault == "bus_stuck":
-            self.bus.stick(7)
-        elif fault == "bus_hung":
-            sensor.hung = True
-        elif fault == "sensor_absent":
-            sensor.absent = True
-        elif fault == "sensor_back":
-            sensor.absent = sensor.hung = False
-            sensor.release()
-        elif fault == "sensor_restart":
-            sensor.brown_out()
-        elif fault == "stuck_axis":
-            sensor.stick(action.get("axis", 0))
-        elif fault == "dead_output":
-            sensor.kill_output()
-        elif fault == "garbage":
-            self.line.feed(self.board.random.randbytes(action.get("steps", 200)))
-        elif fault == "modem_mute":
-            modem.mute = True
-        elif fault == "modem_back":
-            modem.mute = False
-        elif fault == "modem_hung":
-            modem.hung = True
-        elif fault == "modem_restart":
-            modem.restart()
-        elif fault == "gnss_dead":
-            if self._gnss_line is None:
-                self.gnss.on_line, self._gnss_line = lambda line: None, self.gnss.on_line
-        elif fault == "gnss_back":
-            if self._gnss_line is not None:
-                self.gnss.on_line, self._gnss_line = self._gnss_line, None
-        elif fault in ("flash_failing", "flash_full"):
-            flash.fault = fault.removeprefix("flash_")
-        elif fault == "flash_back":
-            flash.fault = ""
-        elif fault == "power_cut":
-            if "steps" in action:
-                flash.cut_after(action["steps"])
-            else:
-                board.cut_power()
-        elif fault == "watchdog":
-            if board.fed_us is None:
-                board.restart(WATCHDOG)  # not started yet: the boot loader's own bites
-            else:
-                board.stall_us = 3_600_000_000
-        elif fault == "reset":
-            board.restart(SOFT)
-        elif fault == "slow_bus":
-            board.stall_us = 2_000_000
