@@ -191,21 +191,25 @@ class MicroPythonRuntime(Runtime):
             for name in ("main.py", "runtime.py", "service.py"):
                 shutil.copy(ROOT / name, Path(folder) / name)
             shutil.copytree(SHIMS, Path(folder) / "shims", ignore=shutil.ignore_patterns("__*"))
-            process = subprocess.Popen(
-                [*self._command, "shims/boot.py"],
-                cwd=folder,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                encoding="utf-8",
-                errors="replace",
-            )
-            try:
-                self._serve(process)
-            finally:
-                process.kill()
-                process.communicate()
+            self._talk([*self._command, "shims/boot.py"], folder)
+
+    def _talk(self, command: list[str], folder: str | None = None) -> None:
+        """Run the interpreter and serve it until it ends."""
+        process = subprocess.Popen(
+            command,
+            cwd=folder,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+        )
+        try:
+            self._serve(process)
+        finally:
+            process.kill()
+            process.communicate()
 
     def _serve(self, process: subprocess.Popen[str]) -> None:
         assert process.stdin is not None

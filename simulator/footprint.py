@@ -112,20 +112,7 @@ class _InPlace(MicroPythonRuntime):
             self._command = [node, str(_ENGINES / "in_place.mjs"), str(wasm_home()), str(code)]
 
     def start(self) -> None:
-        process = subprocess.Popen(
-            self._command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            encoding="utf-8",
-            errors="replace",
-        )
-        try:
-            self._serve(process)
-        finally:
-            process.kill()
-            process.communicate()
+        self._talk(self._command)
 
 
 def _tool(module: str) -> Any:
