@@ -55,7 +55,7 @@ class Entry(NamedTuple):
     def detail(self) -> str:
         """The payload in words; in hexadecimal where it is not what its kind promises."""
         meaning = _KINDS[self.kind][1] if self.kind in _KINDS else "unknown"
-        if meaning == "none" and not self.payload:
+        if meaning == "none" and not any(self.payload):  # the device writes a nought
             return ""
         if meaning == "text":
             return self.payload.decode(errors="replace")
